@@ -1,0 +1,1 @@
+"""The process inside the Lambda function that fetches requests from the router."""

@@ -1,0 +1,208 @@
+"""The client's role on one connection: one exchange after another, kept alive.
+
+The router speaks it on channels, the Lambda side towards an application on a loopback port.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lambdadispatch.http11.sinks import ResponseSink
+from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
+from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.fields import Pairs
+from lambdadispatch.wire.heads import (
+    CHUNKED,
+    RequestHead,
+    ResponseHead,
+    render_chunk,
+    render_last_chunk,
+    render_request,
+)
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, Signal
+from lambdadispatch.wire.response_reader import ResponseReader
+
+
+class ClientOwner(Interface):
+    """Who opened a client connection and hears of its life."""
+
+    def connection_opened(self, connection: ClientConnection) -> None:
+        """It can take its first request."""
+
+    def connection_idle(self, connection: ClientConnection) -> None:
+        """An exchange has ended; it can take the next request."""
+
+    def connection_closed(self, connection: ClientConnection, reason: str) -> None:
+        """It is gone, for the reason in one word: ``closed``, ``lost``, ``cut`` or what the
+        peer broke. Told exactly once.
+        """
+
+
+@implementer(IPushProducer)
+class ClientConnection(Protocol):
+    """A connection on which requests are sent one at a time."""
+
+    transport: IStreamTransport
+
+    def __init__(self, owner: ClientOwner, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.owner = owner
+        self.state = State.IDLE
+        self._reader = ResponseReader(limits)
+        self._sink: ResponseSink | None = None
+        self._keep = True
+        self._chunked = False
+        self._paused = False
+        self._reason = ""
+
+    # -- sending
+
+    def send(self, head: RequestHead, sink: ResponseSink, extra: bytes = b"") -> None:
+        """Begin an exchange; ``head.body`` 0 completes the request, else ``write`` and ``end``."""
+        self.state = after(self.state, Step.REQUEST_BEGUN)
+        self._sink = sink
+        self._chunked = head.body == CHUNKED
+        self._reader.expect(head.method)
+        self.transport.write(render_request(head, extra))
+        if not head.body:
+            self.state = after(self.state, Step.REQUEST_ENDED)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the request's body (not empty)."""
+        if self.state is not State.CLOSED:
+            self.transport.write(render_chunk(data) if self._chunked else data)
+
+    def end(self, trailers: Pairs = ()) -> None:
+        """The request's body is complete."""
+        if self.state is State.CLOSED:
+            return
+        if self._chunked:
+            self.transport.write(render_last_chunk(trailers))
+        self.state = after(self.state, Step.REQUEST_ENDED)
+        if self.state is State.IDLE:
+            self._exchange_ended()
+
+    def cut(self, reason: str = "cut") -> None:
+        """End the connection at once; the exchange on it is not told."""
+        self._sink = None
+        self._close(reason, clean=False)
+
+    def close(self, reason: str = "closed") -> None:
+        """End an idle connection."""
+        if self.state is not State.IDLE:
+            raise LocalProtocolError("bad_step", f"close cannot happen while {self.state}")
+        self._close(reason, clean=True)
+
+    def pause(self) -> None:
+        """Hold the server back."""
+        if self.state is not State.CLOSED and not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Let the server send on."""
+        if self.state is not State.CLOSED and self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    # -- from the transport
+
+    def connectionMade(self) -> None:
+        """Twisted: the connection is up."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self.owner.connection_opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted: bytes arrived."""
+        self._reader.feed(data)
+        self._advance()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Twisted: the connection is gone."""
+        if self.state is not State.CLOSED:
+            self._reader.feed_eof()
+            self._advance()
+        self._fail(self._reason or ("closed" if self.state is State.IDLE else "lost"))
+        self.state = State.CLOSED
+        self.owner.connection_closed(self, self._reason)
+
+    def pauseProducing(self) -> None:
+        """Twisted: the server reads too slowly for what is written."""
+        if self._sink is not None:
+            self._sink.server_slow()
+
+    def resumeProducing(self) -> None:
+        """Twisted: what was written has left."""
+        if self._sink is not None:
+            self._sink.server_ready()
+
+    def stopProducing(self) -> None:
+        """Twisted: no more can be written; connectionLost follows."""
+
+    # -- reading
+
+    def _advance(self) -> None:
+        try:
+            while self.state is not State.CLOSED and self._take(self._reader.next_event()):
+                pass
+        except RemoteProtocolError as error:
+            self._fail(error.reason)
+            self._close(error.reason, clean=False)
+            return
+        if self._sink is not None:
+            self._sink.response_flush()
+
+    def _take(self, event: Event) -> bool:
+        """Pass on one event; whether to go on."""
+        sink = self._sink
+        if isinstance(event, Signal) or sink is None:
+            return False
+        if isinstance(event, bytes):
+            sink.response_data(event)
+        elif isinstance(event, ResponseHead):
+            if event.status == 101:
+                raise RemoteProtocolError("unasked_upgrade", "the server changed protocols")
+            self._keep = event.keep_alive
+            sink.response_head(event)
+        elif not isinstance(event, RequestHead):
+            self._response_ended(sink, event.trailers)
+        return True
+
+    def _response_ended(self, sink: ResponseSink, trailers: Pairs) -> None:
+        self.state = after(self.state, Step.RESPONSE_ENDED)
+        if self.state is State.IDLE:
+            self._sink = None
+        if not self._keep:
+            self._sink = None
+            self._close("closed", clean=True)
+        sink.response_end(trailers)
+        if self.state is State.IDLE:
+            self._exchange_ended()
+
+    def _exchange_ended(self) -> None:
+        self._sink = None
+        self.resume()
+        self.owner.connection_idle(self)
+
+    def _fail(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.server_lost(reason)
+
+    def _close(self, reason: str, *, clean: bool) -> None:
+        self._reason = self._reason or reason
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        if clean:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()

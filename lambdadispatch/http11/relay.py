@@ -1,0 +1,166 @@
+"""The relay: one exchange at a server's end joined to one at a client's.
+
+Every byte of every request passes here, at the router (front to channel) and on the Lambda side
+(channel to a loopback port).
+
+Theory of operation. The relay is the sink of both connections and owns no buffer and no timer:
+what comes from one side is written to the other in the same call, and a side that is slow pauses
+the other's reading. The two directions end independently; the exchange is over when both have, or
+when either side is lost. Exactly one outcome is reported, at that moment.
+
+What a loss means depends only on how far the response is: before its head was passed on the
+client is told (502); after it the client's connection is cut, for a clean end would make a part
+look like the whole. A client that leaves cuts the server's connection, which is how HTTP/1.1 tells
+an application.
+
+Rejected: Twisted's own producers passed through (their pull and streaming modes and one producer
+a transport make a relay that must also switch between requests harder, not easier).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.fields import Pairs
+from lambdadispatch.wire.heads import ResponseHead
+
+
+class RelayOutcome(StrEnum):
+    """How a relayed exchange ended."""
+
+    ANSWERED = "answered"
+    """The whole response was passed on."""
+    CLIENT_GONE = "client_gone"
+    """The client left before it had the whole response."""
+    ANSWER_LOST = "answer_lost"
+    """The server was lost before the response's head; the client was told 502."""
+    ANSWER_CUT = "answer_cut"
+    """The server was lost within the response; the client's connection was cut."""
+    BAD_REQUEST = "bad_request"
+    """The request's body broke the rules."""
+    BAD_ANSWER = "bad_answer"
+    """The server's response broke the rules; the client was told 502 or cut."""
+
+
+_LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short"])
+
+Refuse = Callable[[ServerExchange, int, str], None]
+"""Answers an exchange with a status and a reason in one word."""
+
+
+class Relay:
+    """Joins ``exchange`` (whose response has not begun) to ``connection`` (which is idle).
+
+    ``refuse`` answers the exchange when there is no response; ``on_outcome`` is called once, when
+    the exchange is over, with the outcome.
+    """
+
+    __slots__ = ("_connection", "_exchange", "_on_outcome", "_over", "_refuse")
+
+    def __init__(
+        self,
+        exchange: ServerExchange,
+        connection: ClientConnection,
+        refuse: Refuse,
+        on_outcome: Callable[[RelayOutcome], None],
+    ) -> None:
+        self._exchange = exchange
+        self._connection = connection
+        self._refuse = refuse
+        self._on_outcome = on_outcome
+        self._over = False
+
+    def start(self, extra: bytes = b"") -> None:
+        """Send the request's head, with ``extra`` field lines, and let the body follow."""
+        head = self._exchange.head
+        assert head is not None, "an exchange without a request cannot be relayed"
+        if not head.fields.hosts:
+            extra += b"Host: \r\n"
+        self._connection.send(head, self, extra)
+        self._exchange.take(self)
+
+    def _end(self, outcome: RelayOutcome) -> None:
+        if not self._over:
+            self._over = True
+            self._on_outcome(outcome)
+
+    # -- from the client: RequestSink
+
+    def request_data(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        self._connection.write(data)
+
+    def request_end(self, trailers: Pairs) -> None:
+        """The request is complete."""
+        if self._exchange.answer_ended:
+            self._end(RelayOutcome.ANSWERED)
+        self._connection.end(trailers)
+
+    def client_lost(self, reason: str) -> None:
+        """The client left, or broke a rule."""
+        answered = self._exchange.answer_ended
+        outcome = RelayOutcome.CLIENT_GONE if reason == CLIENT_GONE else RelayOutcome.BAD_REQUEST
+        self._connection.cut(outcome)
+        self._end(RelayOutcome.ANSWERED if answered else outcome)
+
+    def client_slow(self) -> None:
+        """Hold the response back."""
+        self._connection.pause()
+
+    def client_ready(self) -> None:
+        """Let the response go on."""
+        self._connection.resume()
+
+    # -- from the server: ResponseSink
+
+    def response_head(self, head: ResponseHead) -> None:
+        """A head, interim or final."""
+        if head.status < 200:
+            self._exchange.interim(head)
+        else:
+            self._exchange.answer(head)
+
+    def response_data(self, data: bytes) -> None:
+        """A piece of the response's body."""
+        self._exchange.write(data)
+
+    def response_end(self, trailers: Pairs) -> None:
+        """The response is complete; the request may not be."""
+        state = self._connection.state
+        self._exchange.end(trailers)
+        if state is not State.UPLOADING:
+            self._end(RelayOutcome.ANSWERED)
+        if state is State.CLOSED:
+            self._exchange.discard()
+
+    def response_flush(self) -> None:
+        """Everything that arrived together was passed on."""
+        self._exchange.flush()
+
+    def server_lost(self, reason: str) -> None:
+        """The server's connection failed."""
+        exchange = self._exchange
+        broken = reason not in _LOSSES
+        if exchange.answer_ended:
+            exchange.discard()
+            self._end(RelayOutcome.ANSWERED)
+        elif exchange.answer_begun:
+            exchange.cut()
+            self._end(RelayOutcome.BAD_ANSWER if broken else RelayOutcome.ANSWER_CUT)
+        else:
+            outcome = RelayOutcome.BAD_ANSWER if broken else RelayOutcome.ANSWER_LOST
+            self._refuse(exchange, 502, outcome)
+            self._end(outcome)
+
+    def server_slow(self) -> None:
+        """Hold the request's body back."""
+        self._exchange.pause_body()
+
+    def server_ready(self) -> None:
+        """Let the request's body go on."""
+        self._exchange.resume_body()

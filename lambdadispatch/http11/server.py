@@ -1,0 +1,307 @@
+"""The server's role on one connection: requests in, in order, one at a time.
+
+Theory of operation. The reader is asked for events only while somebody wants them, so a
+pipelined request simply stays in the reader until the exchange before it has ended, and a body
+stays there until someone takes it. While an exchange is open the connection goes on reading up
+to ``HELD_OCTETS``, because reading is the only way to learn that a client is gone; beyond that
+the transport is paused and TCP holds the client back.
+
+The connection's state moves through the table in ``wire.exchange_state``, once for each message
+boundary and never for a piece of a body.
+
+Rejected: reading the whole body first, as stock twisted.web does (no streaming, no full duplex);
+one timer object a connection (see ``HttpServer.sweep``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, cast
+
+from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.wire.errors import RemoteProtocolError
+from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.heads import RequestHead
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
+from lambdadispatch.wire.request_reader import RequestReader
+
+HELD_OCTETS: Final = 65536
+LINGER_SWEEPS: Final = 2
+
+
+@implementer(IPushProducer)
+class ServerConnection(Protocol):
+    """One client connection; made by HttpServer."""
+
+    transport: IStreamTransport
+
+    def __init__(self, server: HttpServer) -> None:
+        self.server = server
+        self.state = State.IDLE
+        self.exchange: ServerExchange | None = None
+        self.closing = False
+        self.idle_since = server.sweeps
+        self._reader = RequestReader(server.limits)
+        self._advancing = False
+        self._held_back = False
+        self._lingering = False
+        self._slow = False
+
+    # -- from the transport
+
+    def connectionMade(self) -> None:
+        """Twisted: the connection is up."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self.server.connections.add(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted: bytes arrived."""
+        if self._lingering:
+            return
+        self._reader.feed(data)
+        self._advance()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Twisted: the connection is gone."""
+        self.server.connections.discard(self)
+        self.state = after(self.state, Step.LOST)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.connection_lost(CLIENT_GONE)
+
+    def pauseProducing(self) -> None:
+        """Twisted: the client reads too slowly for what is written."""
+        self._slow = True
+        if self.exchange is not None:
+            self.exchange.client_slow()
+
+    def resumeProducing(self) -> None:
+        """Twisted: what was written has left."""
+        self._slow = False
+        if self.exchange is not None:
+            self.exchange.client_ready()
+
+    def stopProducing(self) -> None:
+        """Twisted: no more can be written; connectionLost follows."""
+
+    # -- reading
+
+    def _advance(self) -> None:
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._wants_event() and self._take(self._reader.next_event()):
+                pass
+        except RemoteProtocolError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+        self._hold_back()
+
+    def _wants_event(self) -> bool:
+        if self.state is State.IDLE:
+            return not self.closing
+        if self.state is State.OPEN or self.state is State.UPLOADING:
+            return self.exchange is not None and self.exchange.takes_body
+        return False
+
+    def _take(self, event: Event) -> bool:
+        """Pass on one event; whether to go on."""
+        if isinstance(event, RequestHead):
+            self._begin(event)
+            return True
+        exchange = self.exchange
+        if isinstance(event, Signal) or exchange is None:
+            return False
+        if isinstance(event, bytes):
+            exchange.request_data(event)
+        elif isinstance(event, End):
+            self._request_ended()
+            exchange.request_end(event.trailers)
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        self.state = after(self.state, Step.REQUEST_BEGUN)
+        self.exchange = exchange = ServerExchange(self, head)
+        exchange.slow = self._slow
+        if not head.body:
+            self._reader.next_event()
+            self._request_ended()
+        self.server.on_request(exchange)
+
+    def _request_ended(self) -> None:
+        self.state = after(self.state, Step.REQUEST_ENDED)
+        if self.state is State.IDLE:
+            self._exchange_ended()
+
+    def _hold_back(self) -> None:
+        """Pause or resume the transport by what the reader holds."""
+        paused = self.exchange is not None and self.exchange.body_paused
+        full = paused or self._reader.buffered > HELD_OCTETS
+        if full != self._held_back and self.state is not State.CLOSED:
+            self._held_back = full
+            if full:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        """Answer what cannot be read, if an answer has not begun, and close."""
+        broken, self.exchange = self.exchange, None
+        self.closing = True
+        if broken is not None:
+            begun = broken.answer_begun
+            broken.connection_lost(error.reason)
+            if begun:
+                self.cut()
+                return
+        self.state = State.OPEN
+        self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
+
+    # -- for the exchange
+
+    def response_ended(self, keep: bool) -> None:
+        """The exchange has written the whole of its response."""
+        if not keep:
+            self.closing = True
+        if self.state is State.CLOSED:
+            return
+        self.state = after(self.state, Step.RESPONSE_ENDED)
+        if self.state is State.IDLE:
+            self._exchange_ended()
+            self._advance()
+        elif self.closing:
+            self._linger()
+
+    def body_wanted(self) -> None:
+        """The exchange takes (more of) the request's body."""
+        self._advance()
+
+    def _exchange_ended(self) -> None:
+        self.exchange = None
+        self.idle_since = self.server.sweeps
+        if self.closing:
+            self.lose()
+
+    # -- closing
+
+    def close_when_idle(self) -> None:
+        """Take no further request; close at once if none is being served."""
+        self.closing = True
+        if self.state is State.IDLE:
+            self.lose()
+
+    def lose(self) -> None:
+        """Close once all that was written has left."""
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def cut(self) -> None:
+        """End the connection so that the client sees the response is not whole."""
+        self.state = State.CLOSED
+        self.transport.abortConnection()
+
+    def _linger(self) -> None:
+        """Close for writing and pass over what still comes.
+
+        Closing with unread bytes makes TCP reset the connection, and the client could lose the
+        response (RFC 9112 section 9.6).
+        """
+        exchange, self.exchange = self.exchange, None
+        self._lingering = True
+        self.idle_since = self.server.sweeps
+        self.transport.unregisterProducer()
+        self.transport.loseWriteConnection()
+        if self._held_back:
+            self._held_back = False
+            self.transport.resumeProducing()
+        if exchange is not None:
+            exchange.connection_lost(CLIENT_GONE)
+
+    def sweep(self, sweeps: int, patience: int) -> None:
+        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over."""
+        if self._lingering:
+            if sweeps - self.idle_since > LINGER_SWEEPS:
+                self.transport.abortConnection()
+        elif self.state is State.IDLE and sweeps - self.idle_since > patience:
+            self.lose()
+
+    def switch(self, successor: Protocol) -> None:
+        """Hand the transport to another protocol, with what arrived after the request's head."""
+        rest = self._reader.take_rest()
+        self.server.connections.discard(self)
+        self.exchange = None
+        self.state = State.CLOSED
+        self.transport.unregisterProducer()
+        if self._held_back:
+            self.transport.resumeProducing()
+        # Whoever holds this object as its protocol now reaches the successor, without one more
+        # call for each piece: an attribute of the object wins over the method of its class.
+        self.dataReceived = successor.dataReceived  # type: ignore[method-assign]
+        self.connectionLost = successor.connectionLost  # type: ignore[method-assign,assignment]
+        successor.makeConnection(self.transport)  # type: ignore[no-untyped-call]
+        if rest:
+            successor.dataReceived(rest)
+
+
+class HttpServer(Factory):
+    """Makes ServerConnections and knows those that are open.
+
+    ``on_request`` is called with each exchange when the request's head is complete;
+    ``on_refused`` with an exchange that must be answered with the error; it has a request only if
+    the error came within a body, and then ``on_request`` was called for that request before.
+    ``sweep`` is to be called once a second: one pass over all connections costs less than a
+    timer for each. ``patience`` is how many seconds an idle connection is kept.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        on_request: Callable[[ServerExchange], None],
+        on_refused: Callable[[ServerExchange, RemoteProtocolError], None],
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        patience: int = 75,
+    ) -> None:
+        self.on_request = on_request
+        self.on_refused = on_refused
+        self.limits = limits
+        self.patience = patience
+        self.connections: set[ServerConnection] = set()
+        self.sweeps = 0
+        self._draining = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Twisted: a client connected."""
+        connection = ServerConnection(self)
+        connection.factory = self
+        connection.closing = self._draining
+        return cast(Protocol, connection)
+
+    def sweep(self) -> None:
+        """One second has passed."""
+        self.sweeps += 1
+        for connection in tuple(self.connections):
+            connection.sweep(self.sweeps, self.patience)
+
+    def drain(self) -> None:
+        """Close idle connections now, the others when their exchange has ended."""
+        self._draining = True
+        for connection in tuple(self.connections):
+            connection.close_when_idle()
+
+    def cut(self) -> None:
+        """Cut every connection."""
+        for connection in tuple(self.connections):
+            connection.cut()

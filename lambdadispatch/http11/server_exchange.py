@@ -1,0 +1,238 @@
+"""One exchange at the server's end: the request as it comes, the response as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from lambdadispatch.http11.sinks import RequestSink
+from lambdadispatch.wire.errors import LocalProtocolError
+from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.fields import Pairs
+from lambdadispatch.wire.heads import (
+    BODILESS,
+    CHUNKED,
+    TO_CLOSE,
+    RequestHead,
+    ResponseHead,
+    render_chunk,
+    render_last_chunk,
+    render_own,
+    render_response,
+    response,
+)
+
+if TYPE_CHECKING:
+    from twisted.internet.protocol import Protocol
+
+    from lambdadispatch.http11.server import ServerConnection
+
+CLIENT_GONE: Final = "client_gone"
+"""Why an exchange ended with its connection, when the peer broke no rule."""
+
+DISCARDED_OCTETS: Final = 65536
+"""A declared body up to this is read and passed over to keep a connection; past it, closed."""
+
+_NO_BODY: Final = -3
+
+
+class ServerExchange:
+    """A request and the writing of its response.
+
+    Someone ``take``s the request to be given its body; until then the body waits. The response
+    is ``answer`` (once), ``write`` (any number), ``end`` (once); ``interim`` may come before.
+    ``answer`` alone sends nothing: its head leaves with the first data, at ``flush`` or ``end``.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_held",
+        "_keep",
+        "_left",
+        "_sink",
+        "answer_begun",
+        "answer_ended",
+        "body_paused",
+        "discarding",
+        "head",
+        "on_lost",
+        "slow",
+    )
+
+    def __init__(self, connection: ServerConnection, head: RequestHead | None) -> None:
+        self._connection = connection
+        self._sink: RequestSink | None = None
+        self._held = b""
+        self._keep = head is not None and head.keep_alive
+        self._left = 0
+        self.head = head
+        self.answer_begun = False
+        self.answer_ended = False
+        self.body_paused = False
+        self.discarding = False
+        self.slow = False
+        self.on_lost: Callable[[str], None] | None = None
+
+    @property
+    def peer(self) -> str:
+        """The client's address, for logs and forwarding."""
+        return str(getattr(self._connection.transport.getPeer(), "host", "unknown"))
+
+    # -- the request
+
+    def take(self, sink: RequestSink) -> None:
+        """From now on ``sink`` is given the body and told of the client."""
+        self._sink = sink
+        if self.slow:
+            sink.client_slow()
+        if self.takes_body:
+            self._connection.body_wanted()
+
+    def discard(self) -> None:
+        """Pass over the rest of the body."""
+        self._sink = None
+        self.discarding = True
+        self.body_paused = False
+        self._connection.body_wanted()
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the connection should read on in the body."""
+        return (self._sink is not None or self.discarding) and not self.body_paused
+
+    def pause_body(self) -> None:
+        """Hold the client back."""
+        self.body_paused = True
+        self._connection.body_wanted()
+
+    def resume_body(self) -> None:
+        """Let the client send on."""
+        self.body_paused = False
+        self._connection.body_wanted()
+
+    def request_data(self, data: bytes) -> None:
+        """From the connection."""
+        if self._sink is not None:
+            self._sink.request_data(data)
+
+    def request_end(self, trailers: Pairs) -> None:
+        """From the connection."""
+        if self._sink is not None:
+            self._sink.request_end(trailers)
+
+    def client_slow(self) -> None:
+        """From the connection."""
+        self.slow = True
+        if self._sink is not None:
+            self._sink.client_slow()
+
+    def client_ready(self) -> None:
+        """From the connection."""
+        self.slow = False
+        if self._sink is not None:
+            self._sink.client_ready()
+
+    def connection_lost(self, reason: str) -> None:
+        """From the connection: it ended before this exchange had. ``reason`` is CLIENT_GONE or
+        the rule that the request broke.
+        """
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.client_lost(reason)
+        elif self.on_lost is not None:
+            self.on_lost(reason)
+
+    # -- the response
+
+    def interim(self, head: ResponseHead) -> None:
+        """Send a 1xx response, which a client of HTTP/1.0 does not get (RFC 9110 section 15.2)."""
+        if self._live and self.head is not None and self.head.minor:
+            self._connection.transport.write(render_response(head, None))
+
+    def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
+        """Begin the response. ``extra`` are whole field lines to add."""
+        if self.answer_begun:
+            raise LocalProtocolError("answered_twice", "a response has already begun")
+        self.answer_begun = True
+        framing = self._framing(head)
+        self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
+        self._left = _NO_BODY if framing is None else framing
+        self._held = render_response(head, framing, extra + self._persistence())
+
+    def _framing(self, head: ResponseHead) -> int | None:
+        if head.status in BODILESS or (self.head is not None and self.head.method == b"HEAD"):
+            return None
+        if head.body >= 0:
+            return head.body
+        return CHUNKED if self.head is None or self.head.minor else TO_CLOSE
+
+    def _persistence(self) -> bytes:
+        if not self._keep:
+            return b"Connection: close\r\n"
+        return b"" if self.head is None or self.head.minor else b"Connection: keep-alive\r\n"
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body; LocalProtocolError for more than the head declared."""
+        if not data or self._left == _NO_BODY:
+            return
+        if self._left == CHUNKED:
+            data = render_chunk(data)
+        elif self._left >= 0:
+            if len(data) > self._left:
+                raise LocalProtocolError(
+                    "body_too_long", f"{len(data) - self._left} octets over the declared length"
+                )
+            self._left -= len(data)
+        held, self._held = self._held, b""
+        if self._live:
+            self._connection.transport.write(held + data if held else data)
+
+    def flush(self) -> None:
+        """Send a head that is still held."""
+        if self._held and self._live:
+            held, self._held = self._held, b""
+            self._connection.transport.write(held)
+
+    def end(self, trailers: Pairs = ()) -> None:
+        """End the response; one shorter than declared is cut and LocalProtocolError raised."""
+        if self._left > 0:
+            self.cut()
+            raise LocalProtocolError("body_too_short", f"{self._left} octets were not written")
+        if self._left == CHUNKED:
+            self._held += render_last_chunk(trailers)
+        self.flush()
+        self.answer_ended = True
+        self._connection.response_ended(self._keep)
+
+    def respond(
+        self, status: int, pairs: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
+    ) -> None:
+        """A whole response at once.
+
+        What is left of the request is passed over if it is small, else the connection is closed
+        after the response.
+        """
+        unread = self._connection.exchange is self and self._connection.state is State.OPEN
+        if unread and self.head is not None:
+            self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
+        self.answer(response(status, pairs, len(body)))
+        self.write(body)
+        self.end()
+        if unread and self._keep:
+            self.discard()
+
+    def cut(self) -> None:
+        """End the connection so that the client sees the response is not whole."""
+        self._sink = None
+        self.on_lost = None
+        self._connection.cut()
+
+    def switch(self, head: ResponseHead, successor: Protocol) -> None:
+        """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
+        self.answer_begun = self.answer_ended = True
+        self._connection.transport.write(render_own(head))
+        self._connection.switch(successor)
+
+    @property
+    def _live(self) -> bool:
+        return self._connection.state is not State.CLOSED

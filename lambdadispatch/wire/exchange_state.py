@@ -1,0 +1,61 @@
+"""The states of one HTTP/1.1 connection, the same at both of its ends.
+
+An exchange is a request and the response to it. Each side keeps the state of its connection by
+looking up (state, event) in one table; a pair that is not in the table is a broken rule.
+
+The two directions are independent: a response may begin, and end, while its request is still
+being sent. ``REUSED`` is reached by neither event alone but when both directions have ended.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from lambdadispatch.wire.errors import LocalProtocolError
+
+
+class State(StrEnum):
+    """Where a connection stands."""
+
+    IDLE = "idle"
+    """Between two exchanges; the next request may begin."""
+    OPEN = "open"
+    """Request and response both unfinished."""
+    ANSWERING = "answering"
+    """The request is complete, the response is not."""
+    UPLOADING = "uploading"
+    """The response is complete, the request is not."""
+    CLOSED = "closed"
+    """No further exchange on this connection."""
+
+
+class Step(StrEnum):
+    """What moves a connection from one state to another."""
+
+    REQUEST_BEGUN = "request_begun"
+    REQUEST_ENDED = "request_ended"
+    RESPONSE_ENDED = "response_ended"
+    LOST = "lost"
+
+
+TABLE: Final[dict[tuple[State, Step], State]] = {
+    (State.IDLE, Step.REQUEST_BEGUN): State.OPEN,
+    (State.OPEN, Step.REQUEST_ENDED): State.ANSWERING,
+    (State.OPEN, Step.RESPONSE_ENDED): State.UPLOADING,
+    (State.ANSWERING, Step.RESPONSE_ENDED): State.IDLE,
+    (State.UPLOADING, Step.REQUEST_ENDED): State.IDLE,
+    (State.IDLE, Step.LOST): State.CLOSED,
+    (State.OPEN, Step.LOST): State.CLOSED,
+    (State.ANSWERING, Step.LOST): State.CLOSED,
+    (State.UPLOADING, Step.LOST): State.CLOSED,
+    (State.CLOSED, Step.LOST): State.CLOSED,
+}
+
+
+def after(state: State, step: Step) -> State:
+    """The state that follows; LocalProtocolError for a step that the state does not allow."""
+    try:
+        return TABLE[state, step]
+    except KeyError:
+        raise LocalProtocolError("bad_step", f"{step} cannot happen while {state}") from None

@@ -1,0 +1,180 @@
+"""What an invocation is told, and what it answers: two JSON objects.
+
+The payload of an Invoke call (AWS Lambda API, Invoke, at most 6 MB) carries everything the
+Lambda side needs to call back; the answer says why the instance ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lambdadispatch.wire.proof import SECRET_OCTETS
+
+PROTOCOL: Final = 1
+
+
+class PayloadError(ValueError):
+    """A payload or an answer that cannot be used; the text names the key, value and what fits."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Where to call back. ``certificate`` is the PEM that the router will show, if over TLS."""
+
+    host: str
+    port: int
+    tls: bool = False
+    certificate: str | None = None
+
+
+@dataclass(frozen=True)
+class InvokePayload:
+    """Everything an instance needs. Times are in seconds; ``secret`` is never shown in a repr."""
+
+    pool: str
+    invocation: str
+    instance: str
+    callback: Callback
+    secret: bytes = field(repr=False)
+    channels: int
+    concurrency: int
+    idle: float
+    deadline_margin: float
+    ping: float
+
+    def encode(self) -> bytes:
+        """The payload as JSON."""
+        return json.dumps(
+            {
+                "lambdadispatch": PROTOCOL,
+                "pool": self.pool,
+                "invocation": self.invocation,
+                "instance": self.instance,
+                "callback": {
+                    "host": self.callback.host,
+                    "port": self.callback.port,
+                    "tls": self.callback.tls,
+                    "certificate": self.callback.certificate,
+                },
+                "secret": base64.b64encode(self.secret).decode(),
+                "channels": self.channels,
+                "concurrency": self.concurrency,
+                "idle": self.idle,
+                "deadline_margin": self.deadline_margin,
+                "ping": self.ping,
+            }
+        ).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> InvokePayload:
+        """Read a payload; PayloadError for anything that is not one."""
+        take = _Taker(_load_object(data))
+        version = take.integer("lambdadispatch", 1, 1_000_000)
+        if version != PROTOCOL:
+            raise PayloadError(f"lambdadispatch is {version}: this side speaks {PROTOCOL}")
+        callback = _Taker(take.mapping("callback"), "callback.")
+        channels = take.integer("channels", 1, 10_000)
+        return cls(
+            pool=take.text("pool"),
+            invocation=take.text("invocation"),
+            instance=take.text("instance"),
+            callback=Callback(
+                host=callback.text("host"),
+                port=callback.integer("port", 1, 65535),
+                tls=callback.boolean("tls"),
+                certificate=callback.optional_text("certificate"),
+            ),
+            secret=_secret(take.text("secret")),
+            channels=channels,
+            concurrency=take.integer("concurrency", 1, channels),
+            idle=take.seconds("idle"),
+            deadline_margin=take.seconds("deadline_margin"),
+            ping=take.seconds("ping"),
+        )
+
+
+@dataclass(frozen=True)
+class InvokeAnswer:
+    """Why the instance ended: ``reason`` is one word, ``requests`` how many it answered."""
+
+    reason: str
+    requests: int
+
+    def encode(self) -> bytes:
+        """The answer as JSON."""
+        return json.dumps({"reason": self.reason, "requests": self.requests}).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> InvokeAnswer:
+        """Read an answer; PayloadError for anything that is not one."""
+        take = _Taker(_load_object(data))
+        return cls(take.text("reason"), take.integer("requests", 0, 1 << 53))
+
+
+def _load_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise PayloadError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise PayloadError(f"{type(value).__name__} where a JSON object is needed")
+    return value
+
+
+def _secret(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise PayloadError("secret is not base64") from None
+    if len(secret) != SECRET_OCTETS:
+        raise PayloadError(f"secret has {len(secret)} octets, {SECRET_OCTETS} are needed")
+    return secret
+
+
+class _Taker:
+    """Takes checked values out of a mapping; its errors name the key."""
+
+    def __init__(self, values: dict[str, Any], prefix: str = "") -> None:
+        self._values = values
+        self._prefix = prefix
+
+    def _take(self, key: str, kinds: tuple[type, ...], wanted: str) -> Any:
+        value = self._values.get(key)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            shown = "a value that is not shown" if key == "secret" else repr(value)
+            raise PayloadError(f"{self._prefix}{key} is {shown}: {wanted} is needed")
+        return value
+
+    def text(self, key: str) -> str:
+        value: str = self._take(key, (str,), "a text")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        value: str | None = self._take(key, (str, type(None)), "a text or null")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value: bool = self._take(key, (bool,), "true or false")
+        return value
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value: dict[str, Any] = self._take(key, (dict,), "an object")
+        return value
+
+    def integer(self, key: str, least: int, most: int) -> int:
+        wanted = f"a whole number from {least} to {most}"
+        value: int = self._take(key, (int,), wanted)
+        if not least <= value <= most:
+            raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
+        return value
+
+    def seconds(self, key: str) -> float:
+        wanted = "a number of seconds above 0 and at most 86400"
+        value: float = self._take(key, (int, float), wanted)
+        if not 0 < value <= 86400:
+            raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
+        return float(value)

@@ -1,0 +1,79 @@
+"""Reading requests: what a server does with the bytes of a client.
+
+Sources: RFC 9112 sections 3, 6.1 and 6.3; RFC 9110 section 7.2 (Host).
+"""
+
+from __future__ import annotations
+
+import re
+
+from lambdadispatch.wire.errors import RemoteProtocolError
+from lambdadispatch.wire.fields import Fields
+from lambdadispatch.wire.heads import ANY_VERSION, CHUNKED, REQUEST_LINE, RequestHead
+from lambdadispatch.wire.reader import Event, MessageReader
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]*)(.*)", re.DOTALL)
+
+
+class RequestReader(MessageReader):
+    """Reads requests, one after another; see ``lambdadispatch.wire.reader``."""
+
+    def _parse_head(self, block: bytes) -> Event:
+        line = REQUEST_LINE.match(block)
+        if line is None:
+            raise _bad_request_line(block)
+        method, target, minor = line[1], line[2], int(line[3])
+        fields = self._fields(block, line.end())
+        _check_host(fields, minor)
+        if target[0] != 0x2F:
+            target = _origin_form(method, target, fields)
+        if fields.chunked and not minor:
+            raise RemoteProtocolError(
+                "bad_transfer_encoding", "a request of HTTP/1.0 has a Transfer-Encoding"
+            )
+        body = CHUNKED if fields.chunked else fields.content_length or 0
+        self._start_body(body)
+        return RequestHead(method, target, minor, fields, body)
+
+
+def _bad_request_line(block: bytes) -> RemoteProtocolError:
+    line = block[: block.find(b"\r\n") + 2]
+    if ANY_VERSION.fullmatch(line) and b" HTTP/1." not in line:
+        return RemoteProtocolError(
+            "bad_version", f"{line[-12:-2]!r} is not HTTP/1.1 or HTTP/1.0", status=505
+        )
+    return RemoteProtocolError("bad_request_line", f"request line {line[:80]!r} cannot be read")
+
+
+def _check_host(fields: Fields, minor: int) -> None:
+    hosts = fields.hosts
+    if len(hosts) != 1 and (minor or hosts):
+        raise RemoteProtocolError("bad_host", f"{len(hosts)} Host fields where one is needed")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise RemoteProtocolError("bad_host", f"Host {hosts[0][:80]!r} is not a host and a port")
+
+
+def _origin_form(method: bytes, target: bytes, fields: Fields) -> bytes:
+    """The target as a path: an absolute one must name the same host as Host does.
+
+    RFC 9112 section 3.2.2 lets the target win over Host. Which of the two an application would
+    take differs from one to the next, so a request in which they differ is refused.
+    """
+    if target == b"*" and method == b"OPTIONS":
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise RemoteProtocolError(
+            "bad_target",
+            f"target {target[:80]!r} of {method[:20]!r} is not a path",
+            status=501 if method == b"CONNECT" else 400,
+        )
+    authority, rest = absolute[1], absolute[2].partition(b"#")[0]
+    if fields.hosts and authority.lower() != fields.hosts[0].lower():
+        raise RemoteProtocolError(
+            "bad_host", f"target names {authority[:80]!r}, Host {fields.hosts[0][:80]!r}"
+        )
+    if not rest and method == b"OPTIONS":
+        return b"*"
+    return rest if rest.startswith(b"/") else b"/" + rest

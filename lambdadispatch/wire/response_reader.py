@@ -1,0 +1,64 @@
+"""Reading responses: what a client does with the bytes of a server.
+
+Source: RFC 9112 sections 4 and 6.3.
+"""
+
+from __future__ import annotations
+
+from lambdadispatch.wire.errors import RemoteProtocolError
+from lambdadispatch.wire.heads import (
+    BODILESS,
+    CHUNKED,
+    STATUS_LINE,
+    TO_CLOSE,
+    ResponseHead,
+)
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, MessageReader
+
+
+class ResponseReader(MessageReader):
+    """Reads responses; ``expect`` tells it the method of the request each one answers.
+
+    After an interim response (1xx) no End follows: the next event is the next head. Every
+    error carries status 502, for that is what a proxy answers for a server it cannot read.
+    """
+
+    _cut_short_status = 502
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        super().__init__(limits)
+        self._method: bytes | None = None
+
+    def expect(self, method: bytes) -> None:
+        """A request with ``method`` was sent; the next response answers it."""
+        self._method = method
+
+    def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
+        error.status = 502
+        return super()._fail(error)
+
+    def _parse_head(self, block: bytes) -> Event:
+        line = STATUS_LINE.match(block)
+        if line is None:
+            raise RemoteProtocolError("bad_status_line", f"{block[:40]!r} is not a status line")
+        if self._method is None:
+            raise RemoteProtocolError("unasked", "a response came where no request was sent")
+        minor, status = int(line[1]), int(line[2])
+        fields = self._fields(block, line.end())
+        if fields.chunked and not minor:
+            raise RemoteProtocolError(
+                "bad_transfer_encoding", "a response of HTTP/1.0 has a Transfer-Encoding"
+            )
+        if status < 200:
+            return ResponseHead(status, line[3] or b"", minor, fields, 0)
+        body = self._body_length(status, fields.chunked, fields.content_length)
+        self._method = None
+        self._start_body(body)
+        return ResponseHead(status, line[3] or b"", minor, fields, body)
+
+    def _body_length(self, status: int, chunked: bool, length: int | None) -> int:
+        if self._method == b"HEAD" or status in BODILESS:
+            return 0
+        if chunked:
+            return CHUNKED
+        return TO_CLOSE if length is None else length

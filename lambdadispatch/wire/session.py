@@ -1,0 +1,91 @@
+"""The session's lines: what router and instance tell each other beside the channels.
+
+After the upgrade each message is one JSON object on a line of at most LINE_LIMIT octets that
+ends in LF. ``kind`` says what it is; a kind that is not known is passed over, so that either
+side may learn new ones first.
+
+===========  ==================  ==================================================
+kind         sent by             fields
+===========  ==================  ==================================================
+ready        instance            environment: text; its application takes requests
+idle         instance            it has had no work for its idle time
+leaving      instance            reason: text; give it nothing new
+pong         instance            answers a ping
+ping         router              asks for a pong
+drain        router              reason: text; finish what runs, then leave
+retire       router              reason: text; nothing runs any more: leave now
+===========  ==================  ==================================================
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NamedTuple
+
+from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
+
+LINE_LIMIT: Final = 4096
+
+READY: Final = "ready"
+IDLE: Final = "idle"
+LEAVING: Final = "leaving"
+PING: Final = "ping"
+PONG: Final = "pong"
+DRAIN: Final = "drain"
+RETIRE: Final = "retire"
+
+TEXT_OF: Final = {
+    READY: "environment",
+    IDLE: None,
+    LEAVING: "reason",
+    PING: None,
+    PONG: None,
+    DRAIN: "reason",
+    RETIRE: "reason",
+}
+"""The one text each kind carries, by its key."""
+
+
+class Message(NamedTuple):
+    """One line; ``text`` is the value of the kind's one key, empty where it has none."""
+
+    kind: str
+    text: str = ""
+
+
+def encode_message(message: Message) -> bytes:
+    """The message as a line; LocalProtocolError if its kind is not in the table."""
+    if message.kind not in TEXT_OF:
+        raise LocalProtocolError("bad_session_kind", f"{message.kind!r} is not in the table")
+    key = TEXT_OF[message.kind]
+    values = {"kind": message.kind} if key is None else {"kind": message.kind, key: message.text}
+    return json.dumps(values).encode() + b"\n"
+
+
+class SessionReader:
+    """Bytes to messages."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that ``data`` completes; RemoteProtocolError for what is not one."""
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        if len(self._buffer) > LINE_LIMIT or any(len(line) > LINE_LIMIT for line in lines):
+            raise RemoteProtocolError("bad_session_line", f"a line is over {LINE_LIMIT} octets")
+        messages = [_decode(line) for line in lines]
+        return [message for message in messages if message.kind in TEXT_OF]
+
+
+def _decode(line: bytes) -> Message:
+    try:
+        values = json.loads(line)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
+        raise RemoteProtocolError("bad_session_line", f"{line[:80]!r} is not a message")
+    key = TEXT_OF.get(values["kind"])
+    text = values.get(key, "") if key else ""
+    if not isinstance(text, str):
+        raise RemoteProtocolError("bad_session_line", f"{key} in {line[:80]!r} is not a text")
+    return Message(values["kind"], text)
