@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol as Interface
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -58,6 +59,7 @@ class ClientConnection(Protocol):
         self._keep = True
         self._chunked = False
         self._paused = False
+        self._slow = False
         self._reason = ""
 
     # -- sending
@@ -68,6 +70,8 @@ class ClientConnection(Protocol):
         self._sink = sink
         self._chunked = head.body == CHUNKED
         self._reader.expect(head.method)
+        if self._slow:
+            sink.server_slow()
         self.transport.write(render_request(head, extra))
         if not head.body:
             self.state = after(self.state, Step.REQUEST_ENDED)
@@ -90,6 +94,12 @@ class ClientConnection(Protocol):
     def cut(self, reason: str = "cut") -> None:
         """End the connection at once; the exchange on it is not told."""
         self._sink = None
+        self._close(reason, clean=False)
+
+    def lose(self, reason: str) -> None:
+        """End the connection at once; the exchange on it is told that its server is lost."""
+        self._fail("lost")
+        self._reason = reason
         self._close(reason, clean=False)
 
     def close(self, reason: str = "closed") -> None:
@@ -124,8 +134,9 @@ class ClientConnection(Protocol):
         self._advance()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """Twisted: the connection is gone."""
-        if self.state is not State.CLOSED:
+        """Twisted: the connection is gone. Only an orderly end can complete a response."""
+        orderly = reason is None or reason.check(ConnectionDone) is not None
+        if self.state is not State.CLOSED and orderly:
             self._reader.feed_eof()
             self._advance()
         self._fail(self._reason or ("closed" if self.state is State.IDLE else "lost"))
@@ -133,12 +144,16 @@ class ClientConnection(Protocol):
         self.owner.connection_closed(self, self._reason)
 
     def pauseProducing(self) -> None:
-        """Twisted: the server reads too slowly for what is written."""
+        """Twisted: the server reads too slowly for what is written; said at each write."""
+        if self._slow:
+            return
+        self._slow = True
         if self._sink is not None:
             self._sink.server_slow()
 
     def resumeProducing(self) -> None:
         """Twisted: what was written has left."""
+        self._slow = False
         if self._sink is not None:
             self._sink.server_ready()
 
@@ -178,9 +193,10 @@ class ClientConnection(Protocol):
         self.state = after(self.state, Step.RESPONSE_ENDED)
         if self.state is State.IDLE:
             self._sink = None
-        if not self._keep:
+        if not self._keep or self._reader.buffered:
+            # What follows the response would pass for the answer to the next request.
             self._sink = None
-            self._close("closed", clean=True)
+            self._close("unasked" if self._keep else "closed", clean=True)
         sink.response_end(trailers)
         if self.state is State.IDLE:
             self._exchange_ended()
@@ -198,11 +214,10 @@ class ClientConnection(Protocol):
 
     def _close(self, reason: str, *, clean: bool) -> None:
         self._reason = self._reason or reason
-        if self.state is State.CLOSED:
-            return
-        self.state = State.CLOSED
-        if clean:
+        closed, self.state = self.state is State.CLOSED, State.CLOSED
+        if not clean:
+            # Also after a clean close, which waits for as long as the server reads nothing.
+            self.transport.abortConnection()
+        elif not closed:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
-        else:
-            self.transport.abortConnection()

@@ -41,6 +41,8 @@ class RelayOutcome(StrEnum):
     """The server was lost before the response's head; the client was told 502."""
     ANSWER_CUT = "answer_cut"
     """The server was lost within the response; the client's connection was cut."""
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    """The response did not begin in time; the client was told 504."""
     BAD_REQUEST = "bad_request"
     """The request's body broke the rules."""
     BAD_ANSWER = "bad_answer"
@@ -83,6 +85,14 @@ class Relay:
             extra += b"Host: \r\n"
         self._connection.send(head, self, extra)
         self._exchange.take(self)
+
+    def expire(self) -> None:
+        """The response has taken too long to begin."""
+        if not self._over and not self._exchange.answer_begun:
+            outcome = RelayOutcome.FIRST_BYTE_TIMEOUT
+            self._connection.cut(outcome)
+            self._end(outcome)
+            self._refuse(self._exchange, 504, outcome)
 
     def _end(self, outcome: RelayOutcome) -> None:
         if not self._over:
@@ -147,15 +157,15 @@ class Relay:
         exchange = self._exchange
         broken = reason not in _LOSSES
         if exchange.answer_ended:
-            exchange.discard()
             self._end(RelayOutcome.ANSWERED)
+            exchange.discard()
         elif exchange.answer_begun:
             exchange.cut()
             self._end(RelayOutcome.BAD_ANSWER if broken else RelayOutcome.ANSWER_CUT)
         else:
             outcome = RelayOutcome.BAD_ANSWER if broken else RelayOutcome.ANSWER_LOST
-            self._refuse(exchange, 502, outcome)
             self._end(outcome)
+            self._refuse(exchange, 502, outcome)
 
     def server_slow(self) -> None:
         """Hold the request's body back."""

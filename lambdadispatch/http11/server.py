@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, cast
 
-from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.interfaces import IAddress, INegotiated, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -60,6 +60,8 @@ class ServerConnection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
+        if self.closing:
+            self.lose()
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived."""
@@ -77,7 +79,9 @@ class ServerConnection(Protocol):
             exchange.connection_lost(CLIENT_GONE)
 
     def pauseProducing(self) -> None:
-        """Twisted: the client reads too slowly for what is written."""
+        """Twisted: the client reads too slowly for what is written; said at each write."""
+        if self._slow:
+            return
         self._slow = True
         if self.exchange is not None:
             self.exchange.client_slow()
@@ -144,7 +148,8 @@ class ServerConnection(Protocol):
 
     def _hold_back(self) -> None:
         """Pause or resume the transport by what the reader holds."""
-        paused = self.exchange is not None and self.exchange.body_paused
+        unread = self.state is State.OPEN or self.state is State.UPLOADING
+        paused = unread and self.exchange is not None and self.exchange.body_paused
         full = paused or self._reader.buffered > HELD_OCTETS
         if full != self._held_back and self.state is not State.CLOSED:
             self._held_back = full
@@ -158,13 +163,14 @@ class ServerConnection(Protocol):
         broken, self.exchange = self.exchange, None
         self.closing = True
         if broken is not None:
-            begun = broken.answer_begun
             broken.connection_lost(error.reason)
-            if begun:
-                self.cut()
-                return
-        self.state = State.OPEN
-        self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
+        if broken is not None and broken.answer_ended:
+            self._linger()
+        elif broken is not None and broken.answer_begun:
+            self.cut()
+        elif self.state is not State.CLOSED:
+            self.state = State.OPEN
+            self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
 
     # -- for the exchange
 
@@ -180,6 +186,8 @@ class ServerConnection(Protocol):
             self._advance()
         elif self.closing:
             self._linger()
+        else:
+            self.idle_since = self.server.sweeps
 
     def body_wanted(self) -> None:
         """The exchange takes (more of) the request's body."""
@@ -215,13 +223,20 @@ class ServerConnection(Protocol):
         """Close for writing and pass over what still comes.
 
         Closing with unread bytes makes TCP reset the connection, and the client could lose the
-        response (RFC 9112 section 9.6).
+        response (RFC 9112 section 9.6). TLS cannot be closed in one direction before what was
+        written has left, but goes on reading until the client has closed too.
         """
+        if self._lingering or self.state is State.CLOSED:
+            return
         exchange, self.exchange = self.exchange, None
         self._lingering = True
+        self._reader.take_rest()
         self.idle_since = self.server.sweeps
         self.transport.unregisterProducer()
-        self.transport.loseWriteConnection()
+        if INegotiated.providedBy(self.transport):
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
         if self._held_back:
             self._held_back = False
             self.transport.resumeProducing()
@@ -229,11 +244,16 @@ class ServerConnection(Protocol):
             exchange.connection_lost(CLIENT_GONE)
 
     def sweep(self, sweeps: int, patience: int) -> None:
-        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over."""
+        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over.
+
+        A body that is only read to keep the connection is not waited for any longer than that.
+        """
+        exchange = self.exchange
+        passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif self.state is State.IDLE and sweeps - self.idle_since > patience:
+        elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
             self.lose()
 
     def switch(self, successor: Protocol) -> None:
@@ -249,7 +269,7 @@ class ServerConnection(Protocol):
         # call for each piece: an attribute of the object wins over the method of its class.
         self.dataReceived = successor.dataReceived  # type: ignore[method-assign]
         self.connectionLost = successor.connectionLost  # type: ignore[method-assign,assignment]
-        successor.makeConnection(self.transport)  # type: ignore[no-untyped-call]
+        successor.makeConnection(self.transport)
         if rest:
             successor.dataReceived(rest)
 

@@ -139,25 +139,28 @@ class ServerExchange:
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.client_lost(reason)
-        elif self.on_lost is not None:
+        elif self.on_lost is not None and not self.answer_ended:
             self.on_lost(reason)
 
     # -- the response
 
     def interim(self, head: ResponseHead) -> None:
         """Send a 1xx response, which a client of HTTP/1.0 does not get (RFC 9110 section 15.2)."""
-        if self._live and self.head is not None and self.head.minor:
+        if self._live and not self.answer_begun and self.head is not None and self.head.minor:
             self._connection.transport.write(render_response(head, None))
 
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
-        """Begin the response. ``extra`` are whole field lines to add."""
+        """Begin the response. ``extra`` are whole field lines to add.
+
+        LocalProtocolError if it has begun, or its fields declare a length that is not its own.
+        """
         if self.answer_begun:
             raise LocalProtocolError("answered_twice", "a response has already begun")
-        self.answer_begun = True
         framing = self._framing(head)
         self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
         self._left = _NO_BODY if framing is None else framing
         self._held = render_response(head, framing, extra + self._persistence())
+        self.answer_begun = True
 
     def _framing(self, head: ResponseHead) -> int | None:
         if head.status in BODILESS or (self.head is not None and self.head.method == b"HEAD"):
@@ -195,11 +198,14 @@ class ServerExchange:
 
     def end(self, trailers: Pairs = ()) -> None:
         """End the response; one shorter than declared is cut and LocalProtocolError raised."""
+        if not self.answer_begun or self.answer_ended:
+            raise LocalProtocolError("bad_step", "a response ends once, after it has begun")
         if self._left > 0:
             self.cut()
             raise LocalProtocolError("body_too_short", f"{self._left} octets were not written")
         if self._left == CHUNKED:
             self._held += render_last_chunk(trailers)
+            self._left = 0
         self.flush()
         self.answer_ended = True
         self._connection.response_ended(self._keep)

@@ -21,11 +21,12 @@ Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Fields in order, as (name, value), names in the sender's own case."""
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
+TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
+"""Possessive, as is the white space before it: a run of spaces must not be tried in every split."""
 
 _TOKEN = re.compile(TOKEN)
 _TEXT = re.compile(TEXT)
-_LINE = re.compile(rb"^(" + TOKEN + rb"):[ \t]*(" + TEXT + rb")\r\n", re.MULTILINE)
+_LINE = re.compile(rb"^(" + TOKEN + rb"):[ \t]*+(" + TEXT + rb")\r\n", re.MULTILINE)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 HOP_BY_HOP = frozenset(

@@ -119,13 +119,16 @@ def request(
 
 
 def render_request(head: RequestHead, extra: bytes = b"") -> bytes:
-    """The request head as a proxy sends it on: end-to-end fields, ``extra`` lines, framing."""
+    """The request head as a proxy sends it on: end-to-end fields, ``extra`` lines, framing.
+
+    LocalProtocolError if the fields declare another length than ``head.body``.
+    """
     return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (
         head.method,
         head.target,
         head.fields.end_to_end_block,
         extra,
-        _framing(head.body, head.fields) if head.body else b"",
+        _framing(head.body, head.fields) if head.body or head.fields.content_length else b"",
     )
 
 
@@ -134,7 +137,8 @@ def render_response(head: ResponseHead, body: int | None, extra: bytes = b"") ->
 
     ``body`` is the framing on this connection, which may differ from ``head.body`` (a client
     of HTTP/1.0 gets TO_CLOSE for CHUNKED); None where the response has no body by its status
-    or its request's method. ``extra`` are whole field lines.
+    or its request's method. ``extra`` are whole field lines. LocalProtocolError if the fields
+    declare another length than ``body``.
     """
     fields = head.fields
     block = fields.end_to_end_block
@@ -169,8 +173,12 @@ def render_last_chunk(trailers: Pairs = ()) -> bytes:
 
 
 def _framing(body: int, fields: Fields) -> bytes:
+    if fields.content_length is not None:
+        if fields.content_length != body:
+            raise LocalProtocolError(
+                "bad_content_length", f"Content-Length is {fields.content_length}, the body {body}"
+            )
+        return b""
     if body == CHUNKED:
         return b"Transfer-Encoding: chunked\r\n"
-    if body >= 0 and fields.content_length is None:
-        return b"Content-Length: %d\r\n" % body
-    return b""
+    return b"Content-Length: %d\r\n" % body if body >= 0 else b""

@@ -7,7 +7,6 @@ Lambda side needs to call back; the answer says why the instance ended.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -118,7 +117,7 @@ class InvokeAnswer:
 def _load_object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PayloadError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise PayloadError(f"{type(value).__name__} where a JSON object is needed")
@@ -128,7 +127,7 @@ def _load_object(data: bytes) -> dict[str, Any]:
 def _secret(text: str) -> bytes:
     try:
         secret = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise PayloadError("secret is not base64") from None
     if len(secret) != SECRET_OCTETS:
         raise PayloadError(f"secret has {len(secret)} octets, {SECRET_OCTETS} are needed")

@@ -28,6 +28,7 @@ from lambdadispatch.wire.heads import CHUNKED, TO_CLOSE, RequestHead, ResponseHe
 CHUNK_LINE_LIMIT: Final = 256
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _BARE_LF = re.compile(rb"(?:^|[^\r])\n")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _PARTIAL_CHUNK_LINE = re.compile(
     rb"[0-9a-fA-F]{1,15}(?:[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?)?\r?"
 )
@@ -130,28 +131,35 @@ class MessageReader:
             raise self._head_too_large()
         self._scanned = 0
         self._buffer = buffer[end + 4 :] if len(buffer) > end + 4 else b""
+        block = buffer[: end + 2]
         try:
-            return self._parse_head(buffer[: end + 2])
+            return self._parse_head(block)
         except RemoteProtocolError as error:
-            raise self._fail(error) from None
+            raise self._fail(_bare_lf_in(block) or error) from None
 
     def _skip_empty_lines(self) -> None:
         """A client may send CRLF after a body (RFC 9112 section 2.2)."""
-        while self._buffer.startswith(b"\r\n"):
-            self._buffer = self._buffer[2:]
+        empty = _EMPTY_LINES.match(self._buffer)
+        if empty is not None:
+            self._buffer = self._buffer[empty.end() :]
 
     def _incomplete_head(self) -> Event:
         buffer = self._buffer
         if len(buffer) > self._limits.head_octets:
             raise self._head_too_large()
-        if _BARE_LF.search(buffer, max(0, self._scanned - 1)):
-            raise self._broken("bare_lf", "a line of the head ends in LF without CR")
-        self._scanned = max(0, len(buffer) - 3)
+        self._scan_lines()
         if not self._eof:
             return NEED_MORE
         if not buffer:
             return CLOSED
         raise self._broken("cut_short", "the connection ended within a head")
+
+    def _scan_lines(self) -> None:
+        """Refuse a bare LF at once, and note how far the end of the lines need not be sought."""
+        error = _bare_lf_in(self._buffer, max(0, self._scanned - 1))
+        if error is not None:
+            raise self._fail(error)
+        self._scanned = max(0, len(self._buffer) - 3)
 
     def _head_too_large(self) -> RemoteProtocolError:
         return self._broken(
@@ -213,11 +221,19 @@ class MessageReader:
         return NEED_MORE
 
     def _read_chunked(self) -> Event:
-        """All the chunk data at hand as one piece: the size of chunks carries no meaning."""
+        """All the chunk data at hand as one piece: the size of chunks carries no meaning.
+
+        An error after data is raised by the next call, as when it comes in a piece of its own.
+        """
         pieces: list[bytes] = []
         position = 0
         while self._left != _IN_TRAILERS:
-            after = self._advance_in_chunks(position, pieces)
+            try:
+                after = self._advance_in_chunks(position, pieces)
+            except RemoteProtocolError:
+                if pieces:
+                    return b"".join(pieces)
+                raise
             if after == position:
                 break
             position = after
@@ -265,17 +281,25 @@ class MessageReader:
             self._buffer = buffer[2:]
             self._read = self._read_head
             return END
-        end = buffer.find(b"\r\n\r\n")
+        end = buffer.find(b"\r\n\r\n", self._scanned)
         if (end if end >= 0 else len(buffer)) > self._limits.head_octets:
             raise self._head_too_large()
         if end < 0:
-            if _BARE_LF.search(buffer):
-                raise self._broken("bare_lf", "a line of the trailers ends in LF without CR")
+            self._scan_lines()
             return self._incomplete_body()
+        self._scanned = 0
         self._buffer = buffer[end + 4 :]
+        block = buffer[: end + 2]
         try:
-            trailers = trailer_pairs(parse_fields(buffer[: end + 2], self._limits.fields))
+            trailers = trailer_pairs(parse_fields(block, self._limits.fields))
         except RemoteProtocolError as error:
-            raise self._fail(error) from None
+            raise self._fail(_bare_lf_in(block) or error) from None
         self._read = self._read_head
         return End(trailers)
+
+
+def _bare_lf_in(lines: bytes, start: int = 0) -> RemoteProtocolError | None:
+    """The same error for a bare LF, whether the lines around it came in one piece or in many."""
+    if _BARE_LF.search(lines, start) is None:
+        return None
+    return RemoteProtocolError("bare_lf", "a line ends in LF without CR")

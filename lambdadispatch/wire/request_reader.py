@@ -13,7 +13,7 @@ from lambdadispatch.wire.heads import ANY_VERSION, CHUNKED, REQUEST_LINE, Reques
 from lambdadispatch.wire.reader import Event, MessageReader
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]*)(.*)", re.DOTALL)
+_ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]+)(.*)", re.DOTALL)
 
 
 class RequestReader(MessageReader):
@@ -26,7 +26,7 @@ class RequestReader(MessageReader):
         method, target, minor = line[1], line[2], int(line[3])
         fields = self._fields(block, line.end())
         _check_host(fields, minor)
-        if target[0] != 0x2F:
+        if target[0] != 0x2F or method == b"CONNECT":
             target = _origin_form(method, target, fields)
         if fields.chunked and not minor:
             raise RemoteProtocolError(
@@ -58,16 +58,17 @@ def _origin_form(method: bytes, target: bytes, fields: Fields) -> bytes:
     """The target as a path: an absolute one must name the same host as Host does.
 
     RFC 9112 section 3.2.2 lets the target win over Host. Which of the two an application would
-    take differs from one to the next, so a request in which they differ is refused.
+    take differs from one to the next, so a request in which they differ is refused. CONNECT is
+    refused with any target: what follows its response is not HTTP.
     """
+    if method == b"CONNECT":
+        raise RemoteProtocolError("bad_target", "CONNECT: no tunnels are made here", status=501)
     if target == b"*" and method == b"OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         raise RemoteProtocolError(
-            "bad_target",
-            f"target {target[:80]!r} of {method[:20]!r} is not a path",
-            status=501 if method == b"CONNECT" else 400,
+            "bad_target", f"target {target[:80]!r} of {method[:20]!r} is not a path"
         )
     authority, rest = absolute[1], absolute[2].partition(b"#")[0]
     if fields.hosts and authority.lower() != fields.hosts[0].lower():

@@ -33,6 +33,12 @@ class ResponseReader(MessageReader):
         """A request with ``method`` was sent; the next response answers it."""
         self._method = method
 
+    def _read_head(self) -> Event:
+        if self._method is None and self._buffer:
+            # At its first byte: left alone, it would pass for the answer to the next request.
+            raise self._broken("unasked", "bytes came where no request was sent")
+        return super()._read_head()
+
     def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
         error.status = 502
         return super()._fail(error)
@@ -41,8 +47,6 @@ class ResponseReader(MessageReader):
         line = STATUS_LINE.match(block)
         if line is None:
             raise RemoteProtocolError("bad_status_line", f"{block[:40]!r} is not a status line")
-        if self._method is None:
-            raise RemoteProtocolError("unasked", "a response came where no request was sent")
         minor, status = int(line[1]), int(line[2])
         fields = self._fields(block, line.end())
         if fields.chunked and not minor:

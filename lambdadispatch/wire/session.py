@@ -54,12 +54,15 @@ class Message(NamedTuple):
 
 
 def encode_message(message: Message) -> bytes:
-    """The message as a line; LocalProtocolError if its kind is not in the table."""
+    """The message as a line; LocalProtocolError if its kind is not in the table, or too long."""
     if message.kind not in TEXT_OF:
         raise LocalProtocolError("bad_session_kind", f"{message.kind!r} is not in the table")
     key = TEXT_OF[message.kind]
     values = {"kind": message.kind} if key is None else {"kind": message.kind, key: message.text}
-    return json.dumps(values).encode() + b"\n"
+    line = json.dumps(values).encode()
+    if len(line) > LINE_LIMIT:
+        raise LocalProtocolError("bad_session_line", f"{len(line)} octets are over {LINE_LIMIT}")
+    return line + b"\n"
 
 
 class SessionReader:
@@ -80,7 +83,7 @@ class SessionReader:
 def _decode(line: bytes) -> Message:
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
         raise RemoteProtocolError("bad_session_line", f"{line[:80]!r} is not a message")

@@ -1,0 +1,43 @@
+# Two commands: `make run` and `make test`. Each sets up what it needs in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 5002
+APP ?= lambda_side.demo:resource
+
+.PHONY: run test lint bench clean help
+
+help:
+	@echo "make run     serve the demo application on http://localhost:$(PORT)"
+	@echo "make test    run every test"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make bench   measure (needs wrk; installs it as a system package when root)"
+	@echo "make clean   remove what was made"
+
+$(STAMP): setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one by: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what is needed into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP)
+	@exec $(BIN)/twistd --nodaemon --pidfile= lambdadispatch \
+	  --local '$(BIN)/python -m lambda_side --app $(APP)' --port $(PORT) --access-log
+
+test: $(STAMP)
+	@$(BIN)/python tests/run.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,134 @@
+"""``python -m lambda_side``: the process inside the function; alone knows the reactor here."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from argparse import Namespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.failure import Failure
+
+from lambda_side import options
+from lambda_side.endpoint import callback_endpoint
+from lambda_side.hosts.host import Host, HostError
+from lambda_side.hosts.make import make_host
+from lambda_side.process import Process
+from lambda_side.runtime import RuntimeApi
+
+log = Logger()
+
+RUNTIME_API_TIMEOUT = 5
+
+
+class Main:
+    """The process: serves until it is told to end or its application has ended."""
+
+    def __init__(self, reactor: Any, runtime: RuntimeApi, chosen: Namespace) -> None:
+        self._reactor = reactor
+        self._runtime = runtime
+        self._chosen = chosen
+        self._host: Host | None = None
+        self._process: Process | None = None
+        self._over: Deferred[None] = Deferred()
+        self._ending = False
+        self._code = 0
+
+    def run(self) -> int:
+        """Run the reactor until the process is to end; its exit code."""
+        self._reactor.callWhenRunning(self._begin)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        self._reactor.run()
+        return self._code
+
+    def _begin(self) -> None:
+        Deferred.fromCoroutine(self._serve()).addBoth(self._served)
+
+    async def _serve(self) -> int:
+        try:
+            self._host = make_host(self._reactor, self._chosen, self._application_exited)
+        except HostError as error:
+            log.error("the application cannot be loaded: {error}", error=error)
+            await self._runtime.fail_init("Application.NotLoaded", str(error))
+            return 1
+        self._process = Process(
+            self._reactor,
+            self._runtime,
+            self._host,
+            lambda callback: callback_endpoint(self._reactor, callback),
+            time.time,
+            f"e-{secrets.token_hex(4)}",
+        )
+        return await self._process.run()
+
+    def _served(self, result: int | Failure) -> None:
+        if isinstance(result, Failure):
+            log.failure("serving failed", result)
+            result = 1
+        self._code = result
+        self._over.callback(None)
+        self._end()
+
+    def _application_exited(self, reason: str) -> None:
+        log.error("the application has ended: {reason}", reason=reason)
+        if self._process is None or not self._process.stop("application_exited"):
+            self._code = 1
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ending:
+            self._ending = True
+            self._reactor.stop()
+
+    def _shut_down(self) -> Deferred[None] | None:
+        """The reactor stops, by a signal or by ``_end``: finish the invocation first."""
+        self._ending = True
+        if self._over.called:
+            return None
+        if self._process is not None and self._process.stop("terminated"):
+            return self._over
+        return None if self._host is None else self._host.stop()
+
+
+def main() -> int:
+    """The exit code of the process."""
+    # Imported here so that importing this module installs no reactor.
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    chosen = options.parse(sys.argv[1:], os.environ)
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if address is None:
+        print(
+            "AWS_LAMBDA_RUNTIME_API is not set: this runs inside AWS Lambda, or under "
+            "`twistd -n lambdadispatch --local 'python -m lambda_side ...'`",
+            file=sys.stderr,
+        )
+        return 1
+    _log_to_stdout()
+    host, _, port = address.rpartition(":")
+    endpoint = TCP4ClientEndpoint(reactor, host, int(port), RUNTIME_API_TIMEOUT)
+    return Main(reactor, RuntimeApi(endpoint, address), chosen).run()
+
+
+def _log_to_stdout() -> None:
+    Factory.noisy = False
+    level = LogLevelFilterPredicate(LogLevel.info)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stdout), [level])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

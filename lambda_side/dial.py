@@ -1,0 +1,174 @@
+"""Opening a connection to the router's control port and changing its protocol."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IReactorTime,
+    ISSLTransport,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.wire.control import upgrade_request
+from lambdadispatch.wire.errors import RemoteProtocolError
+from lambdadispatch.wire.heads import ResponseHead, render_own
+from lambdadispatch.wire.payload import InvokePayload
+from lambdadispatch.wire.reader import End, Signal
+from lambdadispatch.wire.response_reader import ResponseReader
+
+PATIENCE = 5.0
+"""Seconds from being connected to being admitted."""
+
+
+class DialError(Exception):
+    """The router did not admit the connection; ``reason`` is one word, ``final`` whether asking
+    again is of no use.
+    """
+
+    def __init__(self, reason: str, *, final: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+
+
+class Dialer:
+    """Opens the connections of one invocation."""
+
+    def __init__(
+        self, clock: IReactorTime, endpoint: IStreamClientEndpoint, payload: InvokePayload
+    ) -> None:
+        self._clock = clock
+        self._endpoint = endpoint
+        self._payload = payload
+
+    def dial(
+        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+    ) -> Deferred[None]:
+        """Open a connection for ``purpose``, which ``successor`` takes over once it is admitted.
+
+        Fires then, or fails with DialError. After it has fired, ``on_closed`` is called once when
+        the connection is gone.
+        """
+        payload = self._payload
+        head = upgrade_request(
+            payload.callback.host,
+            payload.instance,
+            purpose,
+            payload.secret,
+            secrets.token_hex(16),
+        )
+        opening = Opening(render_own(head), successor, on_closed)
+        timer = self._clock.callLater(PATIENCE, opening.give_up)
+        connecting = self._endpoint.connect(Factory.forProtocol(lambda: opening))
+        connecting.addErrback(lambda failure: opening.fail(unreachable(failure)))
+
+        def admitted(result: Failure | None) -> Failure | None:
+            if timer.active():
+                timer.cancel()
+            if isinstance(result, Failure):
+                connecting.cancel()
+            return result
+
+        return opening.admitted.addBoth(admitted)
+
+
+def unreachable(failure: Failure) -> DialError:
+    """The error for a connection that could not be made."""
+    cancelled = failure.check(CancelledError) is not None
+    return DialError("silent" if cancelled else "unreachable", final=False)
+
+
+@implementer(IHandshakeListener)
+class Opening(Protocol):
+    """A connection until its protocol has been changed."""
+
+    transport: IStreamTransport
+
+    def __init__(self, request: bytes, successor: Protocol, on_closed: Callable[[], None]) -> None:
+        self.admitted: Deferred[None] = Deferred()
+        self._request = request
+        self._successor = successor
+        self._switched = False
+        self._on_closed = on_closed
+        self._reader = ResponseReader()
+        self._reader.expect(b"GET")
+        self._status = 0
+        self._body = b""
+        self._over = False
+
+    def fail(self, error: DialError) -> None:
+        """It will not be admitted."""
+        if not self._over:
+            self._over = True
+            self.admitted.errback(error)
+
+    def give_up(self) -> None:
+        """It has taken too long."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+        self.fail(DialError("silent", final=False))
+
+    def connectionMade(self) -> None:
+        """Twisted: connected; over TLS the handshake comes first."""
+        if not ISSLTransport.providedBy(self.transport):
+            self.transport.write(self._request)
+
+    def handshakeCompleted(self) -> None:
+        """Twisted: the router's certificate is the one in the payload."""
+        self.transport.write(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted: (a part of) the answer arrived."""
+        self._reader.feed(data)
+        try:
+            while not self._over and self._take():
+                pass
+        except RemoteProtocolError as error:
+            self.transport.abortConnection()
+            self.fail(DialError(error.reason, final=True))
+
+    def _take(self) -> bool:
+        event = self._reader.next_event()
+        if isinstance(event, ResponseHead):
+            if event.status == 101:
+                self._switch()
+                return False
+            self._status = event.status
+        elif isinstance(event, bytes):
+            self._body += event
+        elif isinstance(event, End):
+            self.transport.loseConnection()
+            self.fail(DialError(self._reason(), final=400 <= self._status < 500))
+        return not isinstance(event, Signal)
+
+    def _reason(self) -> str:
+        try:
+            return str(json.loads(self._body)["reason"])
+        except (ValueError, KeyError, TypeError):
+            return f"status_{self._status}"
+
+    def _switch(self) -> None:
+        self._over = self._switched = True
+        successor = self._successor
+        rest = self._reader.take_rest()
+        self.dataReceived = successor.dataReceived  # type: ignore[method-assign]
+        successor.makeConnection(self.transport)
+        self.admitted.callback(None)
+        if rest:
+            successor.dataReceived(rest)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Twisted: the connection is gone."""
+        self.fail(DialError("lost", final=False))
+        if self._switched:
+            self._successor.connectionLost(reason or Failure(ConnectionError()))
+            self._on_closed()

@@ -1,0 +1,89 @@
+"""The process of one environment: start the application, then serve invocation after invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from lambda_side.dial import Dialer
+from lambda_side.hosts.host import Host, HostError
+from lambda_side.instance import Instance
+from lambda_side.runtime import Event, RuntimeApi
+from lambdadispatch.wire.payload import Callback, InvokePayload, PayloadError
+
+log = Logger()
+
+
+class Process:
+    """Serves until ``stop``; ``endpoint_of`` makes the endpoint for a callback address, and
+    ``wall_clock`` gives seconds since the epoch, in which AWS sets deadlines.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        runtime: RuntimeApi,
+        host: Host,
+        endpoint_of: Callable[[Callback], IStreamClientEndpoint],
+        wall_clock: Callable[[], float],
+        environment: str,
+    ) -> None:
+        self._clock = clock
+        self._runtime = runtime
+        self._host = host
+        self._endpoint_of = endpoint_of
+        self._wall_clock = wall_clock
+        self._environment = environment
+        self._instance: Instance | None = None
+        self._stopping = ""
+
+    async def run(self) -> int:
+        """Serve; the exit code of the process."""
+        try:
+            await self._host.start()
+        except HostError as error:
+            log.error("the application did not start: {error}", error=error)
+            await self._runtime.fail_init("Application.StartFailed", str(error))
+            return 1
+        while not self._stopping:
+            await self._serve(await self._runtime.next())
+        await self._host.stop()
+        return 0 if self._stopping == "terminated" else 1
+
+    def stop(self, reason: str) -> bool:
+        """Finish what runs and end; whether there is an invocation that must end first."""
+        self._stopping = self._stopping or reason
+        if self._instance is not None:
+            self._instance.leave(reason)
+        return self._instance is not None
+
+    async def _serve(self, event: Event) -> None:
+        try:
+            payload = InvokePayload.decode(event.payload)
+        except PayloadError as error:
+            message = f"this function is to be invoked by a lambdadispatch router: {error}"
+            log.error("an invocation cannot be served: {error}", error=message)
+            await self._runtime.fail(event.request_id, "Payload.Unusable", message)
+            return
+        dialer = Dialer(self._clock, self._endpoint_of(payload.callback), payload)
+        remaining = event.deadline - self._wall_clock()
+        self._instance = Instance(
+            self._clock, dialer, payload, self._host.serve, self._environment, remaining
+        )
+        log.info(
+            "invocation {invocation} serves as instance {instance} for at most {seconds:.0f} s",
+            invocation=payload.invocation,
+            instance=payload.instance,
+            seconds=remaining,
+        )
+        answer = await self._instance.run()
+        self._instance = None
+        log.info(
+            "invocation {invocation} ends: {reason} after {requests} requests",
+            invocation=payload.invocation,
+            reason=answer.reason,
+            requests=answer.requests,
+        )
+        await self._runtime.respond(event.request_id, answer.encode())

@@ -1,0 +1,99 @@
+"""What invocations are started with: AWS Lambda, or the local one in this process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+from botocore.credentials import ReadOnlyCredentials
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
+
+from lambdadispatch.invoker.aws_lookup import AwsAccess, AwsLookup
+from lambdadispatch.invoker.callback import callback_host
+from lambdadispatch.invoker.credentials import CredentialsSource, Lookup
+from lambdadispatch.invoker.function_ref import FunctionRef
+from lambdadispatch.invoker.invoker import Invoker
+from lambdadispatch.local.function import LocalFunction
+from lambdadispatch.local.service import LocalLambda
+from lambdadispatch.settings import Settings
+
+log = Logger()
+
+
+class AwsBackend:
+    """Invocations by AWS Lambda."""
+
+    def __init__(self, reactor: Any, settings: Settings, lookup: Lookup | None = None) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        lookup = lookup or AwsLookup(service_url=settings.lambda_service_url)
+        source = CredentialsSource(reactor, lookup)
+        self.invoker = Invoker(reactor, source, FunctionRef(settings.function_name))
+
+    def start(self) -> Deferred[str]:
+        """Find credentials, then the host to call back to."""
+        return Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> str:
+        await self.invoker.start()
+        found = await callback_host(
+            self._reactor,
+            host=self._settings.callback_host,
+            env_var_name=self._settings.env_var_for_callback_ip,
+            environ=os.environ,
+            local=self._settings.local is not None,
+        )
+        log.info("callback host {host} from {source}", host=found.host, source=found.source.value)
+        return found.host
+
+    def stop(self) -> Deferred[None]:
+        """Close the calls that are still open."""
+        self.invoker.cancel_all()
+        return self.invoker.stop()
+
+
+class LocalLookup:
+    """Access to the local Lambda, which takes any signature."""
+
+    def __init__(self) -> None:
+        self.url = ""
+
+    def first(self) -> AwsAccess:
+        """Everything; ``url`` must be set before."""
+        return AwsAccess(self.credentials(), "us-east-1", self.url)
+
+    def credentials(self) -> ReadOnlyCredentials:
+        """Not a secret: the service listens on the loopback and does not look."""
+        return ReadOnlyCredentials("local", "local", None)
+
+
+class LocalBackend(AwsBackend):
+    """Invocations by the local Lambda; ``endpoint`` is what it listens on."""
+
+    def __init__(self, reactor: Any, settings: Settings, endpoint: IStreamServerEndpoint) -> None:
+        self._lookup = LocalLookup()
+        super().__init__(reactor, settings, self._lookup)
+        function = LocalFunction(
+            name=settings.function_name,
+            command=tuple(shlex.split(settings.local or "")),
+            timeout=settings.local_function_timeout,
+            concurrency=settings.local_concurrency,
+        )
+        self._local = LocalLambda(reactor, [function], endpoint=endpoint)
+
+    async def _start(self) -> str:
+        port: Any = await self._local.listen()
+        self._lookup.url = f"http://127.0.0.1:{port.getHost().port}"
+        log.info("local Lambda at {url}", url=self._lookup.url)
+        return await super()._start()
+
+    def stop(self) -> Deferred[None]:
+        """End every environment."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await maybeDeferred(self._local.stopService)
+        await super().stop()

@@ -1,0 +1,1 @@
+"""The control port: where instances call back, prove themselves and open channels."""

@@ -1,0 +1,308 @@
+"""The dispatcher of one pool: requests on one side, channels on the other.
+
+Theory of operation. Events come in as method calls, decisions go out as lists of actions. After
+each event either nobody waits or no instance can take a request; that is the whole invariant, and
+``_settle`` restores it. Requests are taken strictly in the order in which they arrived, so a
+newcomer joins the line even when a slot is free and is then first in it.
+
+How many instances there should be is asked of the scaling function after each event; the
+difference to those that live or are starting goes through the start gate. An instance with
+nothing to do asks whether it may leave, and may when enough remain without it: the decision is
+made here, where demand is known, not in the instance.
+
+Rejected: closing an idle instance from this side on a timer (the instance knows to the millisecond
+when it last worked, and asks); counting capacity in slots (the formula is in instances, and a
+starting instance has no slots yet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.roster import Instance, Roster
+from lambdadispatch.core.scaling import Scaling
+from lambdadispatch.core.starts import StartGate
+from lambdadispatch.core.waiting import Place, WaitingLine
+
+FAILURES_TOLD = 3
+"""After this many failed starts in a row those who wait are told, if nothing else runs."""
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """What bounds a pool. Times are in seconds.
+
+    ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
+    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
+    has not called back after ``start_timeout`` is given up.
+    """
+
+    max_concurrent: int
+    multiplier: int
+    max_instances: int
+    queue_limit: int
+    queue_timeout: float
+    start_timeout: float
+
+
+class _Run(NamedTuple):
+    """Where a request runs, and the place in line it came from."""
+
+    instance: Instance
+    place: Place
+
+
+class Dispatcher:
+    """All decisions for one pool. Requests and channels are whatever the caller hashes."""
+
+    def __init__(self, limits: PoolLimits, scaling: Scaling, gate: StartGate) -> None:
+        self._limits = limits
+        self._scaling = scaling
+        self._gate = gate
+        self._line = WaitingLine()
+        self._roster = Roster()
+        self._running: dict[Hashable, _Run] = {}
+        self._channels: dict[Hashable, Instance] = {}
+        self._starting: dict[int, float] = {}
+        self._starts = 0
+        self._draining = False
+
+    # -- what there is now
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the line."""
+        return len(self._line)
+
+    @property
+    def running(self) -> int:
+        """Requests assigned and not finished."""
+        return len(self._running)
+
+    @property
+    def starting(self) -> int:
+        """Invocations that have not called back."""
+        return len(self._starting)
+
+    @property
+    def open_instances(self) -> int:
+        """Instances that take requests."""
+        return self._roster.open
+
+    @property
+    def draining_instances(self) -> int:
+        """Instances that finish what they run."""
+        return len(self._roster) - self._roster.open
+
+    @property
+    def idle_channels(self) -> int:
+        """Channels on which nothing runs."""
+        return len(self._channels)
+
+    @property
+    def why_not_ready(self) -> str | None:
+        """Why a request that came now would not be served; None if it would."""
+        if self._draining:
+            return RequestOutcome.DRAINING.value
+        if self._gate.failures and not self._roster.open:
+            return RequestOutcome.START_FAILED.value
+        return None
+
+    # -- requests
+
+    def submit(self, request: Hashable, now: float) -> list[Action]:
+        """A request arrived."""
+        if self._draining:
+            return [Refuse(request, RequestOutcome.DRAINING)]
+        if len(self._line) >= self._limits.queue_limit:
+            return [Refuse(request, RequestOutcome.QUEUE_FULL)]
+        self._line.join(request, now)
+        return self._settle(now)
+
+    def cancel(self, request: Hashable, now: float) -> list[Action]:
+        """The client of a waiting request is gone."""
+        self._line.leave(request)
+        return []
+
+    def finished(self, request: Hashable, now: float) -> list[Action]:
+        """An assigned request has ended; its channel is told of separately."""
+        run = self._running.pop(request, None)
+        if run is None:
+            return []
+        run.instance.running.discard(request)
+        self._roster.changed(run.instance)
+        return self._settle(now)
+
+    def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
+        """The channel was gone before anything was sent: the request takes its old place."""
+        run = self._running.pop(request, None)
+        if run is None:
+            return []
+        run.instance.running.discard(request)
+        self._roster.changed(run.instance)
+        self._line.rejoin(request, run.place)
+        return self._settle(now)
+
+    # -- channels
+
+    def channel_idle(self, channel: Hashable, name: str, now: float) -> list[Action]:
+        """A channel of instance ``name`` was opened, or its exchange has ended."""
+        instance = self._roster.get(name)
+        if instance is None or instance.draining:
+            return [Close(channel)]
+        self._channels[channel] = instance
+        instance.idle[channel] = None
+        self._roster.changed(instance)
+        return self._settle(now)
+
+    def channel_lost(self, channel: Hashable, now: float) -> list[Action]:
+        """A channel is gone; a request on it is told of separately, by ``finished``."""
+        instance = self._channels.pop(channel, None)
+        if instance is not None:
+            instance.idle.pop(channel, None)
+            self._roster.changed(instance)
+        return []
+
+    # -- invocations and instances
+
+    def instance_opened(self, start: int, name: str, now: float) -> list[Action]:
+        """The invocation of this start has called back as instance ``name``.
+
+        A start that was given up is retired at once.
+        """
+        if self._starting.pop(start, None) is None:
+            return [Retire(name, "given_up")]
+        self._gate.succeeded()
+        self._roster.add(Instance(name, self._limits.max_concurrent))
+        return self._settle(now)
+
+    def start_failed(self, start: int, failure: StartFailure, now: float) -> list[Action]:
+        """The invocation of this start ended without an instance."""
+        if self._starting.pop(start, None) is None:
+            return []
+        return self._after_failure(failure, now)
+
+    def instance_idle(self, name: str, now: float) -> list[Action]:
+        """An instance has nothing to do and asks whether it may leave."""
+        instance = self._roster.get(name)
+        if instance is None or instance.draining or instance.running:
+            return []
+        if self._capacity - 1 < self._desired:
+            return []
+        return self._retire(instance, "idle")
+
+    def instance_leaving(self, name: str, reason: str, now: float) -> list[Action]:
+        """An instance will leave: nothing new for it."""
+        instance = self._roster.get(name)
+        if instance is None or instance.draining:
+            return []
+        return self._retire(instance, reason) + self._settle(now)
+
+    def instance_lost(self, name: str, now: float) -> list[Action]:
+        """An instance is gone. Its requests end by ``finished`` when their channels break."""
+        instance = self._roster.remove(name)
+        if instance is None:
+            return []
+        for channel in instance.idle:
+            self._channels.pop(channel, None)
+        instance.idle.clear()
+        return self._settle(now)
+
+    # -- time and the end
+
+    def tick(self, now: float) -> list[Action]:
+        """Time has passed: end what has waited too long, start what was held back."""
+        actions: list[Action] = [
+            Refuse(request, RequestOutcome.QUEUE_TIMEOUT)
+            for request in self._line.take_since(now - self._limits.queue_timeout)
+        ]
+        late = now - self._limits.start_timeout
+        for start in [start for start, since in self._starting.items() if since <= late]:
+            del self._starting[start]
+            actions += self._after_failure(StartFailure.SILENT, now)
+        return actions + self._settle(now)
+
+    def warm_up(self, now: float) -> list[Action]:
+        """Start one instance although nothing asks for it yet, if there is none."""
+        return [] if self._capacity or self._draining else self._invoke(1, now)
+
+    def drain(self, now: float) -> list[Action]:
+        """Refuse newcomers and those who wait, start nothing, retire every instance."""
+        self._draining = True
+        actions = self._refuse_waiting(RequestOutcome.DRAINING)
+        for instance in self._roster.all():
+            if not instance.draining:
+                actions += self._retire(instance, "drain")
+        return actions
+
+    # -- decisions
+
+    @property
+    def _capacity(self) -> int:
+        return len(self._starting) + self._roster.open
+
+    @property
+    def _desired(self) -> int:
+        limits = self._limits
+        wanted = self._scaling(
+            limits.max_concurrent, limits.multiplier, len(self._line), len(self._running)
+        )
+        return min(wanted, limits.max_instances)
+
+    def _settle(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        while self._line:
+            instance = self._roster.least_busy()
+            if instance is None:
+                break
+            actions.append(self._assign(instance))
+        return actions if self._draining else actions + self._start(now)
+
+    def _assign(self, instance: Instance) -> Assign:
+        request, place = self._line.take_first()
+        channel, _ = instance.idle.popitem()
+        del self._channels[channel]
+        instance.running.add(request)
+        self._running[request] = _Run(instance, place)
+        self._roster.changed(instance)
+        return Assign(request, channel)
+
+    def _start(self, now: float) -> list[Action]:
+        missing = self._desired - self._capacity
+        if missing <= 0:
+            return []
+        return self._invoke(self._gate.allowed(missing, len(self._starting), now), now)
+
+    def _invoke(self, count: int, now: float) -> list[Action]:
+        starts: list[Action] = []
+        for _ in range(count):
+            self._starts += 1
+            self._starting[self._starts] = now
+            starts.append(Invoke(self._starts))
+        return starts
+
+    def _after_failure(self, failure: StartFailure, now: float) -> list[Action]:
+        self._gate.failed(now)
+        if self._capacity or (
+            failure is not StartFailure.REFUSED and self._gate.failures < FAILURES_TOLD
+        ):
+            return []
+        if failure is StartFailure.REFUSED:
+            return self._refuse_waiting(RequestOutcome.INVOKE_REFUSED)
+        return self._refuse_waiting(RequestOutcome.START_FAILED)
+
+    def _refuse_waiting(self, outcome: RequestOutcome) -> list[Action]:
+        return [Refuse(request, outcome) for request in self._line.take_since(float("inf"))]
+
+    def _retire(self, instance: Instance, reason: str) -> list[Action]:
+        self._roster.drain(instance)
+        actions: list[Action] = [Retire(instance.name, reason)]
+        for channel in instance.idle:
+            self._channels.pop(channel, None)
+            actions.append(Close(channel))
+        instance.idle.clear()
+        return actions

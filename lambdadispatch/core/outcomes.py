@@ -1,0 +1,61 @@
+"""The one word with which each request, channel and invocation ends.
+
+The same word stands in the log, in the counts and in the tests.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class RequestOutcome(StrEnum):
+    """How a request ended."""
+
+    ANSWERED = "answered"
+    """The application's whole response was passed on."""
+    CLIENT_GONE = "client_gone"
+    """The client left, waiting or running."""
+    BAD_REQUEST = "bad_request"
+    """The request broke the rules of HTTP."""
+    ANSWER_LOST = "answer_lost"
+    """Instance or application died before the response's head."""
+    ANSWER_CUT = "answer_cut"
+    """Instance or application died within the response."""
+    BAD_ANSWER = "bad_answer"
+    """The application's response broke the rules of HTTP."""
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    """The application's response did not begin in time."""
+    QUEUE_TIMEOUT = "queue_timeout"
+    """No instance took it in time."""
+    QUEUE_FULL = "queue_full"
+    """Too many requests were waiting."""
+    INVOKE_REFUSED = "invoke_refused"
+    """AWS refused to start the function and nothing else runs."""
+    START_FAILED = "start_failed"
+    """The function keeps failing at start and nothing else runs."""
+    DRAINING = "draining"
+    """The router was stopped before an instance took it."""
+
+
+STATUS: Final = {
+    RequestOutcome.ANSWER_LOST: 502,
+    RequestOutcome.BAD_ANSWER: 502,
+    RequestOutcome.QUEUE_TIMEOUT: 504,
+    RequestOutcome.QUEUE_FULL: 503,
+    RequestOutcome.INVOKE_REFUSED: 503,
+    RequestOutcome.START_FAILED: 503,
+    RequestOutcome.DRAINING: 503,
+}
+"""The status a client is told for an outcome that the router answers itself."""
+
+
+class StartFailure(StrEnum):
+    """Why an invocation never became an instance."""
+
+    REFUSED = "refused"
+    """AWS did not accept the call (4xx, 5xx, throttled)."""
+    ENDED = "ended"
+    """The function ended, failed or crashed before it called back."""
+    SILENT = "silent"
+    """It did not call back within the limit."""

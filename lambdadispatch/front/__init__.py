@@ -1,0 +1,1 @@
+"""The front: where clients' requests arrive, wait and are answered."""

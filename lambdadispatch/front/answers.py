@@ -1,0 +1,18 @@
+"""What the router answers by itself: a status and a machine-readable reason."""
+
+from __future__ import annotations
+
+import json
+
+from lambdadispatch.http11.server_exchange import ServerExchange
+
+RETRY_AFTER = b"1"
+
+
+def answer_reason(exchange: ServerExchange, status: int, reason: str) -> None:
+    """Answer ``{"component": "router", "reason": ...}``; 503 asks to retry after a second."""
+    body = json.dumps({"component": "router", "reason": str(reason)}).encode() + b"\n"
+    pairs = [(b"Content-Type", b"application/json")]
+    if status == 503:
+        pairs.append((b"Retry-After", RETRY_AFTER))
+    exchange.respond(status, pairs, body)

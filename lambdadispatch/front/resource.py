@@ -1,0 +1,101 @@
+"""The front's one Resource: every request is parked until a channel takes it, then relayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol as Interface
+from typing import cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from lambdadispatch.core.outcomes import STATUS, RequestOutcome
+from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.relay import Relay, RelayOutcome
+from lambdadispatch.http11.resource import ResourceRequest
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+
+
+class Refused(Exception):
+    """A parked request will not be assigned; ``outcome`` says why."""
+
+    def __init__(self, outcome: RequestOutcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+class Parked(Deferred[ClientConnection]):
+    """A request that waits: fires with the channel it is assigned to, or fails with Refused.
+
+    Cancelling it frees its place in the line.
+    """
+
+    def __init__(
+        self, exchange: ServerExchange, canceller: Callable[[Deferred[ClientConnection]], None]
+    ) -> None:
+        super().__init__(canceller)
+        self.exchange = exchange
+        self.channel: ClientConnection | None = None
+        self.relay: Relay | None = None
+
+
+class Queue(Interface):
+    """Where requests wait."""
+
+    def park(self, exchange: ServerExchange) -> Parked:
+        """Put a request at the end of the line."""
+
+    def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
+        """A request has ended."""
+
+
+class FrontResource(Resource):
+    """Takes every path; ``health_path``, if set, is answered by the router itself."""
+
+    isLeaf = True
+
+    def __init__(self, queue: Queue, health_path: str | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._queue = queue
+        self._health_path = health_path.encode() if health_path else None
+
+    def render(self, request: ResourceRequest) -> bytes | int:
+        """Park the request; it is relayed when a channel takes it."""
+        if self._health_path is not None and request.path == self._health_path:
+            return b"ok\n"
+        exchange = request.exchange
+        parked = self._queue.park(exchange)
+        if not parked.called:
+            exchange.on_lost = lambda reason: self._left(parked, reason)
+        parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
+        return NOT_DONE_YET
+
+    def _assigned(self, channel: ClientConnection, parked: Parked) -> None:
+        exchange = parked.exchange
+        exchange.on_lost = None
+        parked.channel = channel
+
+        def over(outcome: RelayOutcome) -> None:
+            self._queue.ended(parked, RequestOutcome(outcome))
+
+        parked.relay = Relay(exchange, channel, answer_reason, over)
+        parked.relay.start()
+
+    def _left(self, parked: Parked, reason: str) -> None:
+        parked.cancel()
+        gone = reason == CLIENT_GONE
+        self._queue.ended(
+            parked, RequestOutcome.CLIENT_GONE if gone else RequestOutcome.BAD_REQUEST
+        )
+
+    def _refused(self, failure: Failure, parked: Parked) -> None:
+        if failure.check(CancelledError) is not None:
+            return
+        failure.trap(Refused)
+        outcome = cast(Refused, failure.value).outcome
+        parked.exchange.on_lost = None
+        answer_reason(parked.exchange, STATUS[outcome], outcome)
+        self._queue.ended(parked, outcome)

@@ -1,0 +1,1 @@
+"""Starts invocations: AWS access, signed Invoke calls, and the address functions call back to."""

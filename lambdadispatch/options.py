@@ -1,0 +1,74 @@
+"""The command line of ``twistd lambdadispatch``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from twisted.python import usage
+
+from lambdadispatch.settings import CONFIG, SETTINGS, Setting, Settings, SettingsError, load
+from lambdadispatch.settings.page import default_text
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.help} [default: {default_text(setting)}]"
+
+
+class Options(usage.Options):
+    """Flags, joined with the environment and the file into ``settings`` and ``warnings``.
+
+    Every problem is reported in one usage.UsageError, a line each. Under twistd (when ``parent``
+    is set) the same lines go to standard error and the process ends with status 1: twistd itself
+    would print them on standard output, below the whole of the help.
+    """
+
+    optParameters = [
+        [setting.flag, None, None, _help(setting)]
+        for setting in (CONFIG, *SETTINGS)
+        if not setting.kind.flag
+    ]
+    optFlags = [[setting.flag, None, _help(setting)] for setting in SETTINGS if setting.kind.flag]
+
+    settings: Settings
+    warnings: tuple[str, ...]
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._environ = os.environ if environ is None else environ
+        self._extra: tuple[str, ...] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse ``options``, or sys.argv; the errors are told in the class."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            if self.parent is None:
+                raise
+            print(error, file=sys.stderr)
+            raise SystemExit(1) from None
+
+    def parseArgs(self, *args: str) -> None:
+        """Keep what is not a flag, to report it with everything else."""
+        self._extra = args
+
+    def postOptions(self) -> None:
+        """Settle the settings from the flags that were given and the other two sources."""
+        problems = [f"{extra!r} is refused; allowed: flags only" for extra in self._extra]
+        try:
+            self.settings, self.warnings = load(self._given(), self._environ)
+        except SettingsError as error:
+            problems.extend(error.problems)
+        if problems:
+            raise usage.UsageError("\n".join(problems))
+
+    def _given(self) -> dict[str, str]:
+        given: dict[str, str] = {}
+        for setting in (CONFIG, *SETTINGS):
+            value = self[setting.flag]
+            if setting.kind.flag and value:
+                given[setting.flag] = "true"
+            elif not setting.kind.flag and value is not None:
+                given[setting.flag] = value
+        return given

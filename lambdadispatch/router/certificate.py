@@ -1,0 +1,50 @@
+"""The certificate of the control port, made at each start.
+
+Functions trust it because the invoke payload carries it, and AWS's own authentication protects
+the payload: no certificate authority is needed, and none could help an attacker.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from lambdadispatch.wire.control import CERTIFICATE_NAME
+
+LIFETIME = timedelta(days=3650)
+"""Longer than a router runs: the key is never stored, so its end is the process's end."""
+
+
+class KeyAndCertificate(NamedTuple):
+    """Both in PEM."""
+
+    key: bytes
+    certificate: bytes
+
+
+def make_certificate(now: datetime) -> KeyAndCertificate:
+    """A new ECDSA P-256 key and a certificate for ``CERTIFICATE_NAME`` that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CERTIFICATE_NAME)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(CERTIFICATE_NAME)]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    return KeyAndCertificate(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        certificate.public_bytes(Encoding.PEM),
+    )

@@ -1,0 +1,32 @@
+"""What every invocation of a pool is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdadispatch.router.invocations import Invocation
+from lambdadispatch.settings import Settings
+from lambdadispatch.wire.payload import Callback, InvokePayload
+
+
+@dataclass(frozen=True)
+class SettingsPlan:
+    """The payload as the settings ask for it."""
+
+    settings: Settings
+
+    def payload(self, invocation: Invocation, callback: Callback) -> InvokePayload:
+        """The payload of one invocation."""
+        settings = self.settings
+        return InvokePayload(
+            pool=settings.function_name,
+            invocation=invocation.name,
+            instance=invocation.instance,
+            callback=callback,
+            secret=invocation.claim.secret,
+            channels=settings.channel_count,
+            concurrency=settings.max_concurrent_count,
+            idle=settings.instance_idle,
+            deadline_margin=settings.deadline_margin,
+            ping=settings.ping_interval,
+        )

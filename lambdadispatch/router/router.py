@@ -1,0 +1,257 @@
+"""The router: events of all adapters go to the dispatcher, its actions are carried out here.
+
+Theory of operation. Every adapter calls a method of this class when something has happened; the
+method asks the dispatcher and gives the answer to ``_carry_out``, the one place that assigns,
+refuses, invokes, retires and closes. Carrying out an action can cause the next event at once (an
+assigned request whose answer is already there), so actions wait in one list and are taken from it
+in order; an event within an event adds to the list instead of going deeper.
+
+Between a decision and its execution a channel can die. An Assign for a channel that is gone gives
+the request its old place back, by the same path as any other event.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from txaio.tx import make_logger
+
+from lambdadispatch.control.channel import Channel
+from lambdadispatch.control.session import Session
+from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.dispatcher import Dispatcher
+from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.front.resource import Parked, Refused
+from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.router.counts import Counts
+from lambdadispatch.router.fleet import Fleet
+from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.session import Message
+
+log = make_logger()
+
+
+class Router:
+    """Joins the front, the control port and the invoker of one pool.
+
+    It is the front's Queue, the channels' ClientOwner and the sessions' SessionOwner.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        counts: Counts,
+        *,
+        first_byte_timeout: float = 0.0,
+        access_log: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._counts = counts
+        self._first_byte_timeout = first_byte_timeout
+        self._access_log = access_log
+        self._actions: deque[Action] = deque()
+        self._carrying = False
+        self._assigned: dict[Parked, float] = {}
+        self._quiet: list[Deferred[None]] = []
+        fleet.owner = self
+
+    # -- the front's queue
+
+    def park(self, exchange: ServerExchange) -> Parked:
+        """Put a request at the end of the line."""
+        parked = Parked(exchange, self._cancel)
+        self._do(self._dispatcher.submit(parked, self._clock.seconds()))
+        return parked
+
+    def _cancel(self, parked: Deferred[ClientConnection]) -> None:
+        self._do(self._dispatcher.cancel(parked, self._clock.seconds()))
+
+    def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
+        """A request has ended, in this one outcome."""
+        self._counts.requests[outcome] += 1
+        if self._access_log:
+            self._log_request(parked, outcome)
+        if self._assigned.pop(parked, None) is not None:
+            self._do(self._dispatcher.finished(parked, self._clock.seconds()))
+        self._check_quiet()
+
+    def _log_request(self, parked: Parked, outcome: RequestOutcome) -> None:
+        head = parked.exchange.head
+        channel = cast("Channel | None", parked.channel)
+        invocation = channel and self._fleet.invocation_of(channel.instance)
+        log.info(
+            "request {method} {target}: {outcome}, invocation {invocation}, instance {instance}, "
+            "channel {channel}",
+            method=head.method.decode() if head else "",
+            target=head.target.decode("utf-8", "backslashreplace") if head else "",
+            outcome=outcome.value,
+            invocation=invocation.name if invocation else None,
+            instance=channel.instance if channel else None,
+            channel=channel.name if channel else None,
+        )
+
+    # -- channels
+
+    def connection_opened(self, connection: ClientConnection) -> None:
+        """An instance has opened a channel."""
+        channel = cast(Channel, connection)
+        self._fleet.channel_opened(channel)
+        self.connection_idle(channel)
+
+    def connection_idle(self, connection: ClientConnection) -> None:
+        """A channel can take a request."""
+        channel = cast(Channel, connection)
+        now = self._clock.seconds()
+        self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
+
+    def connection_closed(self, connection: ClientConnection, reason: str) -> None:
+        """A channel is gone."""
+        channel = cast(Channel, connection)
+        self._fleet.channel_closed(channel, reason)
+        self._do(self._dispatcher.channel_lost(channel, self._clock.seconds()))
+
+    # -- sessions
+
+    def session_opened(self, session: Session) -> None:
+        """An instance has called back."""
+        start = self._fleet.session_opened(session)
+        if start is not None:
+            now = self._clock.seconds()
+            self._do(self._dispatcher.instance_opened(start, session.instance, now))
+
+    def session_message(self, session: Session, message: Message) -> None:
+        """An instance reported something."""
+        report = self._fleet.session_message(session, message)
+        if report is not None:
+            self._do(report(self._dispatcher, self._clock.seconds()))
+
+    def session_closed(self, session: Session, reason: str) -> None:
+        """An instance has left or is lost."""
+        self._fleet.session_closed(session, reason)
+        self._do(self._dispatcher.instance_lost(session.instance, self._clock.seconds()))
+
+    def invocation_ended(self, report: Callable[[Dispatcher, float], list[Action]]) -> None:
+        """The fleet tells that an Invoke call has come back."""
+        self._do(report(self._dispatcher, self._clock.seconds()))
+        self._check_quiet()
+
+    # -- time and the end
+
+    def tick(self) -> None:
+        """Some time has passed."""
+        now = self._clock.seconds()
+        self._do(self._dispatcher.tick(now))
+        if self._first_byte_timeout:
+            self._expire(now - self._first_byte_timeout)
+
+    def _expire(self, limit: float) -> None:
+        """End the requests assigned before ``limit`` whose answer has not begun."""
+        for parked, since in tuple(self._assigned.items()):
+            if since > limit:
+                break
+            if parked.relay is not None and not parked.exchange.answer_begun:
+                parked.relay.expire()
+
+    def warm_up(self) -> None:
+        """Start one instance before there is a request for it."""
+        self._do(self._dispatcher.warm_up(self._clock.seconds()))
+
+    def when_served(self) -> Deferred[None]:
+        """Fires when no request waits or runs."""
+        return self._when(lambda: not (self._dispatcher.waiting or self._dispatcher.running))
+
+    def when_left(self) -> Deferred[None]:
+        """Fires when no invocation is open."""
+        return self._when(lambda: not len(self._fleet))
+
+    def _when(self, condition: Callable[[], bool]) -> Deferred[None]:
+        if condition():
+            return succeed(None)
+        waiter = Waiter(condition)
+        self._quiet.append(waiter)
+        return waiter
+
+    def _check_quiet(self) -> None:
+        for waiter in [w for w in self._quiet if cast(Waiter, w).condition()]:
+            self._quiet.remove(waiter)
+            waiter.callback(None)
+
+    def drain(self) -> None:
+        """Refuse who waits and who comes; every instance finishes what it runs and leaves."""
+        self._do(self._dispatcher.drain(self._clock.seconds()))
+
+    def why_not_ready(self) -> str | None:
+        """Why a request that came now would not be served, for ``/ready``; None if it would."""
+        return self._dispatcher.why_not_ready
+
+    def state(self) -> Mapping[str, Any]:
+        """What there is now, for ``/state``."""
+        dispatcher = self._dispatcher
+        return {
+            "waiting": dispatcher.waiting,
+            "running": dispatcher.running,
+            "starting": dispatcher.starting,
+            "open_instances": dispatcher.open_instances,
+            "draining_instances": dispatcher.draining_instances,
+            "idle_channels": dispatcher.idle_channels,
+            "instances": self._fleet.state(),
+        }
+
+    # -- carrying out
+
+    def _do(self, actions: Iterable[Action]) -> None:
+        self._actions.extend(actions)
+        if self._carrying:
+            return
+        self._carrying = True
+        try:
+            while self._actions:
+                self._carry_out(self._actions.popleft())
+        finally:
+            self._carrying = False
+
+    def _carry_out(self, action: Action) -> None:
+        if isinstance(action, Assign):
+            self._assign(cast(Parked, action.request), cast(Channel, action.channel))
+        elif isinstance(action, Refuse):
+            parked = cast(Parked, action.request)
+            if not parked.called:
+                parked.errback(Refused(action.outcome))
+        elif isinstance(action, Invoke):
+            self._fleet.invoke(action.start)
+        elif isinstance(action, Retire):
+            self._fleet.retire(action.instance, action.reason)
+        elif isinstance(action, Close):
+            channel = cast(Channel, action.channel)
+            if channel.state is State.IDLE:
+                channel.close("retired")
+
+    def _assign(self, parked: Parked, channel: Channel) -> None:
+        now = self._clock.seconds()
+        if parked.called:
+            self._do(self._dispatcher.finished(parked, now))
+            if channel.state is State.IDLE:
+                self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
+        elif channel.state is not State.IDLE:
+            self._do(self._dispatcher.assignment_failed(parked, now))
+        else:
+            self._assigned[parked] = now
+            self._fleet.assigned(channel)
+            parked.callback(channel)
+
+
+class Waiter(Deferred[None]):
+    """Fires once a condition holds."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        super().__init__()
+        self.condition = condition

@@ -1,0 +1,20 @@
+"""What can be set, where it is read from, and what is refused.
+
+``settings_from`` and ``load`` give a checked, frozen `Settings`; every problem found is reported
+at once in a `SettingsError`.
+"""
+
+from lambdadispatch.settings.model import Settings, SettingsError
+from lambdadispatch.settings.reading import load, settings_from
+from lambdadispatch.settings.table import CONFIG, SETTINGS, Derived, Setting
+
+__all__ = [
+    "CONFIG",
+    "SETTINGS",
+    "Derived",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "load",
+    "settings_from",
+]

@@ -1,0 +1,166 @@
+"""Kinds of values: from text, or from a value of a TOML file, to a checked value.
+
+Every ``read`` takes a string (flags and environment variables) or any value TOML has, and raises
+ValueError for what is not allowed; the words for the error are in ``allowed``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_SECONDS = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)(ms|s|m)?")
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+_NAME = r"[A-Za-z0-9_-]{1,64}"
+_FUNCTION = re.compile(
+    r"(?:(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?[0-9]{12}:function:)?"
+    + _NAME
+    + r"(?::(?:\$LATEST(?:\.PUBLISHED)?|[A-Za-z0-9_-]{1,128}))?"
+)
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATH = re.compile(r"/[!-\"$->@-~]*")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one setting is read.
+
+    ``type`` is what ``read`` returns, ``allowed`` says in words what it takes, and a ``flag`` is
+    given on the command line without a value.
+    """
+
+    type: object
+    allowed: str
+    read: Callable[[object], object]
+    flag: bool = False
+
+
+def whole(least: int, most: int, *, off: bool = False) -> Kind:
+    """Give the kind for an int from ``least`` to ``most``; with ``off`` also the word, as None."""
+
+    def read(value: object) -> int | None:
+        if off and isinstance(value, str) and value.lower() == "off":
+            return None
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            value = int(value)
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError
+        return value
+
+    allowed = f"a whole number from {least} to {most}"
+    return Kind(int | None, f"{allowed}, or off", read) if off else Kind(int, allowed, read)
+
+
+def seconds(least: float, most: float) -> Kind:
+    """Give the kind for a time in seconds, as a float, written 2, 0.5, 250ms, 2s or 1m."""
+
+    def read(value: object) -> float:
+        if isinstance(value, str):
+            value = _seconds(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError
+        if not least <= value <= most:  # false for nan and the infinities too
+            raise ValueError
+        return float(value)
+
+    allowed = f"{least:g} to {most:g} seconds; a suffix ms, s or m may name the unit"
+    return Kind(float, allowed, read)
+
+
+def _seconds(text: str) -> float:
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        raise ValueError
+    number, unit = float(match[1]), match[2]
+    if unit == "ms":
+        return number / 1000
+    return number * 60 if unit == "m" else number
+
+
+def truth() -> Kind:
+    """Give the kind for a bool: true, yes, 1, false, no or 0, in any case."""
+
+    def read(value: object) -> bool:
+        found = _TRUTH.get(str(value).lower()) if isinstance(value, str | int) else None
+        if found is None:
+            raise ValueError
+        return found
+
+    return Kind(bool, "true, yes, 1, false, no or 0", read, flag=True)
+
+
+def text(allowed: str, fits: Callable[[str], object]) -> Kind:
+    """Give the kind for a str of printable characters for which ``fits`` is true."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value.isprintable() or not fits(value):
+            raise ValueError
+        return value
+
+    return Kind(str, allowed, read)
+
+
+def word(*words: str) -> Kind:
+    """Give the kind for one of ``words``."""
+    return text(" or ".join(words), lambda value: value in words)
+
+
+def function() -> Kind:
+    """Give the kind for the FunctionName of AWS Lambda's Invoke, a qualifier included."""
+    return text(
+        "the name of an AWS Lambda function, name:qualifier, or an ARN",
+        lambda value: len(value) <= 256 and _FUNCTION.fullmatch(value),
+    )
+
+
+def command() -> Kind:
+    """Give the kind for a command line in the quoting of a shell."""
+    return text("a command line, its quotes closed", shlex.split)
+
+
+def file_name() -> Kind:
+    """Give the kind for the name of a file, which need not exist."""
+    return text("the name of a TOML file", bool)
+
+
+def interface() -> Kind:
+    """Give the kind for an address to listen on."""
+    return text(
+        "an IP address, or empty for all interfaces", lambda value: value == "" or ip_address(value)
+    )
+
+
+def host() -> Kind:
+    """Give the kind for a host without its port; an IPv6 address stands without brackets."""
+    return text(
+        "a host name or IP address, without a port",
+        lambda value: _HOST.fullmatch(value) or ip_address(value),
+    )
+
+
+def variable() -> Kind:
+    """Give the kind for the name of an environment variable."""
+    return text("the name of an environment variable", _VARIABLE.fullmatch)
+
+
+def url() -> Kind:
+    """Give the kind for the URL of a service: http or https, no user, query or fragment."""
+    return text("an http or https URL without user, query or fragment", _is_url)
+
+
+def _is_url(value: str) -> bool:
+    parts = urlsplit(value)
+    known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    return known and not any(mark in value for mark in "@?# \\")
+
+
+def path() -> Kind:
+    """Give the kind for the path of a request: RFC 3986 section 3.3, without a query."""
+    return text('a path that begins with "/", without query or fragment', _PATH.fullmatch)

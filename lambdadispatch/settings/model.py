@@ -1,0 +1,59 @@
+"""The settings the router runs by, and the error that lists what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class SettingsError(ValueError):
+    """Values were refused: ``problems`` has one line for each, and so has the message."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, checked, with what follows from others worked out. Times are in seconds.
+
+    The fields are those of the table `lambdadispatch.settings.table.SETTINGS`, in its order; None
+    stands for "off" (ports) and "not given" (names).
+    """
+
+    local: str | None
+    function_name: str
+    max_concurrent_count: int
+    channel_count: int
+    instance_count_multiplier: int
+    scaling_algorithm: str
+    max_instances: int
+    port: int
+    allow_insecure_control_channel: bool
+    control_port: int | None
+    control_tls_port: int | None
+    admin_port: int | None
+    interface: str
+    admin_interface: str
+    callback_host: str | None
+    env_var_for_callback_ip: str
+    callback_port: int | None
+    lambda_service_url: str | None
+    queue_timeout: float
+    queue_limit: int
+    first_byte_timeout: float
+    head_limit: int
+    header_count_limit: int
+    instance_idle: float
+    deadline_margin: float
+    start_timeout: float
+    drain_timeout: float
+    ping_interval: float
+    backoff_first: float
+    backoff_most: float
+    front_health_path: str | None
+    keep_alive_timeout: float
+    access_log: bool
+    local_function_timeout: float
+    local_concurrency: int

@@ -1,0 +1,64 @@
+"""The page docs/settings.md, written from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lambdadispatch.settings.table import CONFIG, SETTINGS, Derived, Setting
+
+_INTRODUCTION = """\
+# Settings
+
+This page is generated from `lambdadispatch/settings/table.py`.
+
+A setting comes from a flag of `twistd lambdadispatch`, an environment variable, or a TOML file
+(`--config FILE`). A flag outranks the environment, which outranks the file, which outranks the
+default. In the file the keys are the names of the flags without the dashes in front, with `-` or
+`_` between words:
+
+```toml
+function-name = "web:live"
+max-concurrent-count = 20
+queue-timeout = "10s"
+```
+
+Each variable may also be spelled in CamelCase, as in `LAMBDA_DISPATCH_MaxConcurrentCount`. Two
+spellings of one setting with different values are refused.
+
+A value that is not allowed is refused even where another source outranks it, and never replaced
+by a default: the router ends with status 1 and a line on standard error for each problem. An
+unknown key in the file is a problem too. An unknown `LAMBDA_DISPATCH_` variable is only a warning,
+because Kubernetes puts variables of its own under that prefix (`LAMBDA_DISPATCH_SERVICE_HOST`) when
+a service is named `lambda-dispatch`. For the same reason a port variable that holds `tcp://...` is
+ignored with a warning.
+
+| flag | environment variable | default | allowed | what it does |
+|---|---|---|---|---|
+"""
+
+
+def settings_page() -> str:
+    """Return the page, in Markdown, with one row for each setting."""
+    return _INTRODUCTION + "".join(
+        f"| {' | '.join(_cells(each))} |\n" for each in (CONFIG, *SETTINGS)
+    )
+
+
+def default_text(setting: Setting) -> str:
+    """Say in words what holds when nothing is given."""
+    default = setting.default
+    if isinstance(default, Derived):
+        return default.text
+    if default is None:
+        return "none"
+    if isinstance(default, float):
+        return f"{default:g} s"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _cells(setting: Setting) -> Iterator[str]:
+    preferred, _, *aliases = setting.variables
+    yield f"`--{setting.flag}`"
+    yield " or ".join(f"`{variable}`" for variable in (preferred, *aliases))
+    for text in (default_text(setting), setting.kind.allowed, setting.help):
+        yield text.replace("|", "\\|")

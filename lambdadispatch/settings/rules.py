@@ -1,0 +1,82 @@
+"""What settings must keep to together, each being allowed by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+
+class Value(NamedTuple):
+    """A checked value with how its source called and wrote it, for messages."""
+
+    label: str
+    shown: str
+    value: Any
+
+
+class Rule(NamedTuple):
+    """``problems`` takes the values ``needs`` names, in that order, and gives a line for each."""
+
+    needs: tuple[str, ...]
+    problems: Callable[..., Iterator[str]]
+
+
+def _is_given(function: Value) -> Iterator[str]:
+    if function.value is None:
+        yield (
+            "--function-name or LAMBDA_DISPATCH_FUNCTION_NAME: nothing given; allowed: the name "
+            "of an AWS Lambda function, name:qualifier, or an ARN; only with local it may be left"
+        )
+
+
+def _is_at_least(one: Value, other: Value) -> Iterator[str]:
+    if one.value < other.value:
+        yield (
+            f"{one.label}: {one.shown} is refused; allowed: "
+            f"at least that of {other.label} ({other.shown})"
+        )
+
+
+def _one_is_open(clear: Value, tls: Value) -> Iterator[str]:
+    if clear.value is None and tls.value is None:
+        yield (
+            f"{clear.label} and {tls.label}: both are off; allowed: at least one of them with "
+            "a port, or no function can call back"
+        )
+
+
+_ALL_INTERFACES = ("", "0.0.0.0", "::")
+
+
+def _ports_differ(
+    front: Value, clear: Value, tls: Value, admin: Value, interface: Value, admin_interface: Value
+) -> Iterator[str]:
+    taken = {front.value: front}
+    same = interface.value == admin_interface.value
+    shared = same or not {interface.value, admin_interface.value}.isdisjoint(_ALL_INTERFACES)
+    for each in (clear, tls, admin) if shared else (clear, tls):
+        other = taken.setdefault(each.value, each)
+        if each.value and other is not each:
+            yield (
+                f"{each.label}: {each.shown} is refused; allowed: "
+                f"a port other than that of {other.label}"
+            )
+
+
+RULES = (
+    Rule(("function_name",), _is_given),
+    Rule(("channel_count", "max_concurrent_count"), _is_at_least),
+    Rule(("backoff_most", "backoff_first"), _is_at_least),
+    Rule(("control_port", "control_tls_port"), _one_is_open),
+    Rule(
+        (
+            "port",
+            "control_port",
+            "control_tls_port",
+            "admin_port",
+            "interface",
+            "admin_interface",
+        ),
+        _ports_differ,
+    ),
+)

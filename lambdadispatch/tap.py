@@ -1,0 +1,76 @@
+"""What ``twistd lambdadispatch`` runs: the one place of the router that knows the reactor."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.logger import Logger
+from txaio import tx
+
+from lambdadispatch.backends import AwsBackend, LocalBackend
+from lambdadispatch.endpoints import ReactorEndpoints
+from lambdadispatch.options import Options
+from lambdadispatch.router.certificate import make_certificate
+from lambdadispatch.router.compose import Chances, compose
+from lambdadispatch.router.service import RouterService
+from lambdadispatch.settings import Settings
+
+__all__ = ["Options", "makeService"]
+
+log = Logger()
+
+PING_BUCKET = 1.0
+
+
+def makeService(options: Options) -> IService:
+    """For twistd: the service of one router, by the settings that were given."""
+    # Imported when the command line has chosen which reactor it is to be.
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    tx.config.loop = reactor
+    for warning in options.warnings:
+        log.warn("{warning}", warning=warning)
+    settings = options.settings
+    endpoints = ReactorEndpoints(reactor)
+    backend = _backend(reactor, settings, endpoints)
+    parts = compose(
+        settings,
+        reactor,
+        backend.invoker,
+        tx.make_batched_timer(PING_BUCKET).call_later,
+        Chances(random.random, lambda: secrets.token_hex(3)),
+    )
+    return RouterService(
+        settings,
+        parts,
+        reactor,
+        endpoints,
+        backend,
+        lambda: make_certificate(datetime.now(UTC)),
+        lambda reason: _end(reactor, reason),
+    )
+
+
+def _backend(reactor: Any, settings: Settings, endpoints: ReactorEndpoints) -> AwsBackend:
+    if settings.local is None:
+        return AwsBackend(reactor, settings)
+    return LocalBackend(reactor, settings, endpoints.tcp(0, "127.0.0.1"))
+
+
+def _end(reactor: Any, reason: str) -> None:
+    """Stop, and leave with exit code 1, which twistd has no way to ask for."""
+
+    def leave() -> None:
+        sys.stdout.flush()
+        print(reason, file=sys.stderr, flush=True)
+        os._exit(1)
+
+    log.error("{reason}", reason=reason)
+    reactor.addSystemEventTrigger("after", "shutdown", leave)
+    reactor.stop()

@@ -1,0 +1,102 @@
+"""What a head may measure, to the octet and to the field."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdadispatch.wire.reader import CHUNK_LINE_LIMIT, Limits
+from tests.wire.reading import read_requests, read_responses, split
+
+READ = ["GET / HTTP/1.1 0", "end", "more"]
+START = b"GET / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def head_of(octets: int) -> bytes:
+    """A request whose head, its last line end included, has so many octets."""
+    filler = octets - len(START) - len(b"X: \r\n\r\n")
+    return START + b"X: " + b"x" * filler + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 4096, 1 << 20])
+def test_head_of_65536_octets_but_no_more(size: int) -> None:
+    assert read_requests(split(head_of(65536), size)) == READ
+    assert read_requests(split(head_of(65537), size)) == ["head_too_large 431"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_head_without_an_end(size: int) -> None:
+    assert read_requests(split(b"x" * 65536, size)) == ["more"]
+    assert read_requests(split(b"x" * 65537, size)) == ["head_too_large 431"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_one_hundred_fields_but_no_more(size: int) -> None:
+    more = b"".join(b"X-%d: y\r\n" % number for number in range(99))
+    assert read_requests(split(START + more + b"\r\n", size)) == READ
+    notes = read_requests(split(START + more + b"Z: z\r\n\r\n", size))
+    assert notes == ["too_many_fields 431"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_limits_that_are_set(size: int) -> None:
+    limits = Limits(head_octets=40, fields=2)
+    assert read_requests(split(head_of(40), size), limits=limits) == READ
+    assert read_requests(split(head_of(41), size), limits=limits) == ["head_too_large 431"]
+    three = b"GET / HTTP/1.1\r\nHost: a\r\nB: \r\nC: \r\n\r\n"
+    assert read_requests(split(three, size), limits=limits) == ["too_many_fields 431"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_trailers_are_limited_as_heads_are(size: int) -> None:
+    limits = Limits(head_octets=200, fields=3)
+    lines = b"".join(b"X-%d: y\r\n" % number for number in range(4))
+    notes = read_requests(split(CHUNKED + b"0\r\n" + lines + b"\r\n", size), limits=limits)
+    assert notes == ["POST / HTTP/1.1 chunked", "too_many_fields 431"]
+    long = b"X: " + b"x" * 200
+    for end in (b"", b"\r\n\r\n"):
+        notes = read_requests(split(CHUNKED + b"0\r\n" + long + end, size), limits=limits)
+        assert notes == ["POST / HTTP/1.1 chunked", "head_too_large 431"]
+
+
+def test_trailers_that_come_byte_by_byte() -> None:
+    """Each byte is looked at a few times, not once for every byte that came before it."""
+    trailer = b"X: " + b"x" * 60000 + b"\r\n\r\n"
+    notes = read_requests(split(CHUNKED + b"0\r\n" + trailer, 1))
+    assert notes == ["POST / HTTP/1.1 chunked", f"end X={'x' * 60000}", "more"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_chunk_lines_are_limited(size: int) -> None:
+    longest = b"1;" + b"x" * (CHUNK_LINE_LIMIT - 4) + b"\r\n"
+    assert len(longest) == CHUNK_LINE_LIMIT
+    notes = read_requests(split(CHUNKED + longest + b"x\r\n0\r\n\r\n", size))
+    assert notes == ["POST / HTTP/1.1 chunked", b"x", "end", "more"]
+
+
+def test_the_largest_chunk_and_the_largest_length_can_be_announced() -> None:
+    notes = read_requests([CHUNKED + b"f" * 15 + b"\r\nabc"])
+    assert notes == ["POST / HTTP/1.1 chunked", b"abc", "more"]
+    length = b"9" * 18
+    notes = read_requests([START + b"Content-Length: " + length + b"\r\n\r\nabc"])
+    assert notes == [f"GET / HTTP/1.1 {length.decode()}", b"abc", "more"]
+
+
+def test_many_empty_lines_before_a_request() -> None:
+    assert read_requests([b"\r\n" * 100_000 + START + b"\r\n"]) == READ
+
+
+def test_many_small_chunks() -> None:
+    body = b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n"
+    assert read_requests([CHUNKED + body]) == [
+        "POST / HTTP/1.1 chunked",
+        b"x" * 50_000,
+        "end",
+        "more",
+    ]
+
+
+def test_a_response_over_a_limit_is_a_bad_gateway() -> None:
+    data = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 101 + b"\r\n"
+    assert read_responses([data]) == ["too_many_fields 502"]
+    assert read_responses([b"HTTP/1.1 200 " + b"x" * 70_000]) == ["head_too_large 502"]
