@@ -75,10 +75,11 @@ class Main:
         return await self._process.run()
 
     def _served(self, result: int | Failure) -> None:
-        if isinstance(result, Failure):
+        if not isinstance(result, Failure):
+            self._code = result
+        elif not self._ending:
             log.failure("serving failed", result)
-            result = 1
-        self._code = result
+            self._code = 1
         self._over.callback(None)
         self._end()
 

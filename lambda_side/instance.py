@@ -32,6 +32,7 @@ log = Logger()
 MARGIN_SHARE: Final = 0.25
 LAST_SHARE: Final = 0.1
 LAST_SECONDS: Final = 1.0
+SHORTEST_WAIT: Final = 0.001
 DIAL_TRIES: Final = 5
 DIAL_PAUSE: Final = 0.2
 
@@ -126,13 +127,13 @@ class Instance:
 
     def _check_idle(self) -> None:
         """Report when nothing has run for the idle time, again after each further one."""
-        idle_for = self._clock.seconds() - self._active_at
         wait = self._payload.idle
+        left = self._active_at + wait - self._clock.seconds()
         if not self._running and not self._reason:
-            if idle_for >= wait:
+            if left < SHORTEST_WAIT:
                 self._session.idle()
             else:
-                wait -= idle_for
+                wait = left
         self._later("idle", wait, self._check_idle)
 
     # -- leaving: Orders

@@ -27,6 +27,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
     add("app-port", "3001", "loopback port the application listens on (without --app)", _port)
     add("health-path", "/health", "path that tells when the application takes requests", _path)
     add("app-start-timeout", "30", "seconds the application may take to start", _seconds)
+    add("threads", "10", "threads of a WSGI callable: requests it runs at once", _threads)
     parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
@@ -45,6 +46,12 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads from 1 to 1000")
     return int(text)
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from txaio import tx
 
@@ -33,7 +34,9 @@ def makeService(options: Options) -> IService:
     # Imported when the command line has chosen which reactor it is to be.
     from twisted.internet import reactor  # noqa: PLC0415
 
-    tx.config.loop = reactor
+    txaio: Any = tx
+    txaio.config.loop = reactor
+    Factory.noisy = False
     for warning in options.warnings:
         log.warn("{warning}", warning=warning)
     settings = options.settings
@@ -43,7 +46,7 @@ def makeService(options: Options) -> IService:
         settings,
         reactor,
         backend.invoker,
-        tx.make_batched_timer(PING_BUCKET).call_later,
+        txaio.make_batched_timer(PING_BUCKET).call_later,
         Chances(random.random, lambda: secrets.token_hex(3)),
     )
     return RouterService(

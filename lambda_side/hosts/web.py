@@ -29,11 +29,11 @@ wanted, and connections that are cut where an answer is not whole are all that d
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, server
@@ -67,6 +67,19 @@ class Request(server.Request):
         super().__init__(channel)  # type: ignore[no-untyped-call]
         self.site = channel.site
         self.found: Found | None = None
+
+    if TYPE_CHECKING:
+        # Twisted's own, with the types that it does not give.
+
+        def setHeader(self, name: bytes | str, value: bytes | str) -> None: ...
+
+        def finish(self) -> None: ...
+
+        def registerProducer(
+            self, producer: IPushProducer | IPullProducer, streaming: bool
+        ) -> None: ...
+
+        def unregisterProducer(self) -> None: ...
 
     # -- for applications
 

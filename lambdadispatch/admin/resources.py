@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import Request, Site
 
 
 def admin_tree(ready: Callable[[], str | None], state: Callable[[], Mapping[str, Any]]) -> Resource:
@@ -17,6 +18,15 @@ def admin_tree(ready: Callable[[], str | None], state: Callable[[], Mapping[str,
     root.putChild(b"ready", TextResource(ready))
     root.putChild(b"state", StateResource(state))
     return root
+
+
+class AdminSite(Site):
+    """Writes no access log: checks come every few seconds and mean nothing."""
+
+    noisy = False
+
+    def log(self, request: HttpRequest) -> None:
+        """Write nothing."""
 
 
 class TextResource(Resource):

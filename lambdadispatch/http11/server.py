@@ -322,6 +322,7 @@ class HttpServer(Factory):
             connection.close_when_idle()
 
     def cut(self) -> None:
-        """Cut every connection."""
+        """Cut every connection that is not closing already."""
         for connection in tuple(self.connections):
-            connection.cut()
+            if connection.state is not State.CLOSED:
+                connection.cut()

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
@@ -83,6 +84,9 @@ class InvokeEndpoints:
         self._reactor = reactor
         self._connect_timeout = connect_timeout
         self._tls_policy = tls_policy or BrowserLikePolicyForHTTPS()
+        # Making one reads the trust store: about 10 ms of the reactor's time, which hundreds of
+        # calls that start together would each pay.
+        self._tls_creators: dict[tuple[bytes, int], IOpenSSLClientConnectionCreator] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """An endpoint for ``uri``; raises SchemeNotSupported for other schemes."""
@@ -94,9 +98,15 @@ class InvokeEndpoints:
         if uri.scheme == b"http":
             return tcp
         if uri.scheme == b"https":
-            creator = self._tls_policy.creatorForNetloc(uri.host, uri.port)
-            return wrapClientTLS(creator, tcp)
+            return wrapClientTLS(self._tls_creator(uri.host, uri.port), tcp)
         raise SchemeNotSupported(f"scheme {uri.scheme!r} is not supported: use http or https")
+
+    def _tls_creator(self, host: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        creator = self._tls_creators.get((host, port))
+        if creator is None:
+            creator = self._tls_policy.creatorForNetloc(host, port)
+            self._tls_creators[host, port] = creator
+        return creator
 
 
 def invoke_agent(reactor: Any, *, tls_policy: IPolicyForHTTPS | None = None) -> IAgent:

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
+from txaio.tx import make_logger
 
 from lambdadispatch.invoker.aws_lookup import AwsAccess
 from lambdadispatch.invoker.bodies import WholeBody, read_bounded
@@ -19,7 +19,7 @@ from lambdadispatch.invoker.function_ref import FunctionRef
 from lambdadispatch.invoker.outcomes import AnswerHead, InvokeResult, invoke_lost, judge
 from lambdadispatch.invoker.signing import SignedRequest, signed_invoke
 
-log = Logger()
+log = make_logger()
 
 PAYLOAD_LIMIT = 64 * 1024
 """Most bytes read of an answer's payload; the rest is cut."""

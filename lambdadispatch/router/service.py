@@ -16,12 +16,11 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.python.failure import Failure
-from twisted.web.server import Site
 from txaio.tx import make_logger
 
+from lambdadispatch.admin.resources import AdminSite
 from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.router.compose import Parts
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
@@ -92,8 +91,7 @@ class RouterService(Service):
 
     def _wanted(self) -> list[Wanted]:
         settings, parts, endpoints = self._settings, self._parts, self._endpoints
-        site: Factory = Site(parts.admin)
-        site.noisy = False
+        site: IProtocolFactory = AdminSite(parts.admin)
         wanted = []
         if settings.admin_port is not None:
             endpoint = endpoints.tcp(settings.admin_port, settings.admin_interface)

@@ -10,10 +10,10 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import URI, ResponseDone
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS, ResponseDone
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IBodyProducer
+from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS
 from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -46,6 +46,19 @@ class FixedEndpoint:
         made: Deferred[Any] = Deferred()
         made.callback(protocol)
         return made
+
+
+@implementer(IPolicyForHTTPS)
+class CountingPolicy:
+    """Twisted's ordinary policy, with a list of what it was asked to make."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[bytes, int]] = []
+        self._ordinary = BrowserLikePolicyForHTTPS()
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
+        self.made.append((hostname, port))
+        return self._ordinary.creatorForNetloc(hostname, port)
 
 
 class KeepAliveTests(SynchronousTestCase):
@@ -94,6 +107,18 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertIsInstance(tls, TLSMemoryBIOProtocol)
         self.assertIn(b"lambda.test", transport.getOutBuffer())
         self.assertEqual(tls.getHandle().get_context().get_verify_mode() & 1, 1)
+
+    def test_the_trust_store_is_read_once_for_each_endpoint(self) -> None:
+        policy = CountingPolicy()
+        endpoints = InvokeEndpoints(self.network.reactor, tls_policy=policy)
+        for url in (
+            b"https://a.test/x",
+            b"https://a.test/y",
+            b"https://b.test/",
+            b"http://c.test/",
+        ):
+            endpoints.endpointForURI(URI.fromBytes(url))
+        self.assertEqual(policy.made, [(b"a.test", 443), (b"b.test", 443)])
 
     def test_other_schemes_are_refused(self) -> None:
         endpoints = InvokeEndpoints(self.network.reactor)

@@ -273,7 +273,7 @@ async def test_failing_starts() -> None:
 async def test_a_command_that_cannot_run_is_named() -> None:
     for command, directory, words in [
         (("/no/such/program",), None, "fork/exec /no/such/program: no such file or directory"),
-        (("/etc/hostname",), None, "fork/exec /etc/hostname: permission denied"),
+        ((__file__,), None, f"fork/exec {__file__}: permission denied"),
         (TINY, "/no/such/place", "no such file or directory (directory /no/such/place)"),
     ]:
         function = LocalFunction("tiny", command, directory=directory)
