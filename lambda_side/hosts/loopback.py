@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.interfaces import IAddress, IReactorTCP, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.wire.exchange_state import State
-
-
-def loopback_endpoint(reactor: IReactorTCP, port: int, timeout: float = 5.0) -> TCP4ClientEndpoint:
-    """Where the application listens. ``timeout`` (seconds) is for connecting alone."""
-    return TCP4ClientEndpoint(reactor, "127.0.0.1", port, timeout=timeout)
 
 
 class Loopback(Factory):

@@ -132,7 +132,7 @@ class PortExchange:
 
 
 class PortHost:
-    """Hosts what listens on ``port``, reached through ``endpoint`` (see ``loopback_endpoint``).
+    """Hosts what listens on ``port`` of this machine, reached through ``endpoint``.
 
     It is ready when GET ``health_path`` has been answered with a status below 500; ``start`` asks
     every 10 ms and fails after ``ready_limit`` seconds.

@@ -71,15 +71,19 @@ class Request(server.Request):
     if TYPE_CHECKING:
         # Twisted's own, with the types that it does not give.
 
-        def setHeader(self, name: bytes | str, value: bytes | str) -> None: ...
+        def setHeader(self, name: bytes | str, value: bytes | str) -> None:
+            """Set a field of the answer."""
 
-        def finish(self) -> None: ...
+        def finish(self) -> None:
+            """The answer is complete."""
 
         def registerProducer(
             self, producer: IPushProducer | IPullProducer, streaming: bool
-        ) -> None: ...
+        ) -> None:
+            """``producer`` writes the answer and is told when to pause."""
 
-        def unregisterProducer(self) -> None: ...
+        def unregisterProducer(self) -> None:
+            """The producer has written all."""
 
     # -- for applications
 

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
+from txaio.tx import get_global_log_level, set_global_log_level
 from zope.interface import implementer
 
 from lambdadispatch.invoker.aws_lookup import AwsAccess
@@ -239,7 +240,9 @@ def aws_environment(case: SynchronousTestCase, **values: str) -> None:
 
 
 def logged(case: SynchronousTestCase) -> Callable[[], list[str]]:
-    """Observe the log from now on; what is returned gives the lines so far."""
+    """Observe the log, debug level and all, from now on; the result gives the lines so far."""
+    case.addCleanup(set_global_log_level, get_global_log_level())
+    set_global_log_level("debug")
     observer = EventLoggingObserver()
     globalLogPublisher.addObserver(observer)
     case.addCleanup(globalLogPublisher.removeObserver, observer)

@@ -7,6 +7,7 @@ error.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def split(data: bytes, size: int) -> Iterator[bytes]:
 def cut_at(data: bytes, places: Iterable[int]) -> list[bytes]:
     """``data`` cut at each place, whatever the order; no empty pieces."""
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def drain(reader: MessageReader, methods: Iterator[bytes], notes: Notes) -> bool:
