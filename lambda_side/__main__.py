@@ -10,7 +10,6 @@ from argparse import Namespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import (
     FilteringLogObserver,
@@ -28,6 +27,8 @@ from lambda_side.hosts.host import Host, HostError
 from lambda_side.hosts.make import make_host
 from lambda_side.process import Process
 from lambda_side.runtime import RuntimeApi
+from lambdadispatch.transports.choose import TransportUnavailable, install
+from lambdadispatch.transports.endpoints import client_endpoint
 
 log = Logger()
 
@@ -106,10 +107,15 @@ class Main:
 
 def main() -> int:
     """The exit code of the process."""
-    # Imported here so that importing this module installs no reactor.
+    chosen = options.parse(sys.argv[1:], os.environ)
+    try:
+        install(chosen.transport)
+    except TransportUnavailable as error:
+        print(f"--transport {chosen.transport}: {error}", file=sys.stderr)
+        return 1
+    # Imported when the transport has been chosen, which decides what the reactor is.
     from twisted.internet import reactor  # noqa: PLC0415
 
-    chosen = options.parse(sys.argv[1:], os.environ)
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if address is None:
         print(
@@ -120,7 +126,7 @@ def main() -> int:
         return 1
     _log_to_stdout()
     host, _, port = address.rpartition(":")
-    endpoint = TCP4ClientEndpoint(reactor, host, int(port), RUNTIME_API_TIMEOUT)
+    endpoint = client_endpoint(reactor, host, int(port), RUNTIME_API_TIMEOUT)
     return Main(reactor, RuntimeApi(endpoint, address), chosen).run()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from lambdadispatch.transports.endpoints import client_endpoint
 from lambdadispatch.wire.control import CERTIFICATE_NAME
 from lambdadispatch.wire.payload import Callback
 
@@ -19,7 +19,7 @@ def callback_endpoint(reactor: Any, callback: Callback) -> IStreamClientEndpoint
     The certificate's name is verified too (service-identity does it within Twisted): the one fixed
     name that the router's own certificate carries.
     """
-    tcp = HostnameEndpoint(reactor, callback.host, callback.port, timeout=CONNECT_TIMEOUT)
+    tcp = client_endpoint(reactor, callback.host, callback.port, CONNECT_TIMEOUT)
     if not callback.tls:
         return tcp
     # Only now: importing OpenSSL costs a cold start that needs none of it dearly.

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lambdadispatch.transports.choose import AUTO, CHOICES
+
 PREFIX = "LAMBDA_DISPATCH_"
 
 
@@ -27,6 +29,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
     add("app-port", "3001", "loopback port the application listens on (without --app)", _port)
     add("health-path", "/health", "path that tells when the application takes requests", _path)
     add("app-start-timeout", "30", "seconds the application may take to start", _seconds)
+    add("transport", AUTO, f"what carries connections: {', '.join(CHOICES)}", _transport)
     add("threads", "10", "threads of a WSGI callable: requests it runs at once", _threads)
     parser.add_argument(
         "command",
@@ -53,6 +56,12 @@ def _threads(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads from 1 to 1000")
     return int(text)
+
+
+def _transport(text: str) -> str:
+    if text not in CHOICES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(CHOICES)}")
+    return text
 
 
 def _path(text: str) -> str:

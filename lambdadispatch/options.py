@@ -10,6 +10,7 @@ from twisted.python import usage
 
 from lambdadispatch.settings import CONFIG, SETTINGS, Setting, Settings, SettingsError, load
 from lambdadispatch.settings.page import default_text
+from lambdadispatch.transports.choose import TransportUnavailable, install
 
 
 def _help(setting: Setting) -> str:
@@ -62,6 +63,16 @@ class Options(usage.Options):
             problems.extend(error.problems)
         if problems:
             raise usage.UsageError("\n".join(problems))
+        if self.parent is not None:
+            self._install_transport()
+
+    def _install_transport(self) -> None:
+        """Under twistd: now the choice is known, and the reactor has not been imported yet."""
+        try:
+            install(self.settings.transport)
+        except TransportUnavailable as error:
+            text = f"--transport: {self.settings.transport!r} is refused: {error}"
+            raise usage.UsageError(text) from None
 
     def _given(self) -> dict[str, str]:
         given: dict[str, str] = {}

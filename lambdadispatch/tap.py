@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import signal
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.application.service import IService
 from twisted.internet.protocol import Factory
@@ -49,15 +50,19 @@ def makeService(options: Options) -> IService:
         txaio.make_batched_timer(PING_BUCKET).call_later,
         Chances(random.random, lambda: secrets.token_hex(3)),
     )
-    return RouterService(
+    # Taken now: once twistd logs, sys.stderr is the log.
+    stderr = sys.stderr
+    service = RouterService(
         settings,
         parts,
         reactor,
         endpoints,
         backend,
         lambda: make_certificate(datetime.now(UTC)),
-        lambda reason: _end(reactor, reason),
+        lambda reason: _end(reactor, reason, stderr),
     )
+    reactor.callWhenRunning(_end_by_signals, reactor, service)
+    return service
 
 
 def _backend(reactor: Any, settings: Settings, endpoints: ReactorEndpoints) -> AwsBackend:
@@ -66,14 +71,35 @@ def _backend(reactor: Any, settings: Settings, endpoints: ReactorEndpoints) -> A
     return LocalBackend(reactor, settings, endpoints.tcp(0, "127.0.0.1"))
 
 
-def _end(reactor: Any, reason: str) -> None:
+def _end(reactor: Any, reason: str, stderr: TextIO) -> None:
     """Stop, and leave with exit code 1, which twistd has no way to ask for."""
 
     def leave() -> None:
         sys.stdout.flush()
-        print(reason, file=sys.stderr, flush=True)
         os._exit(1)
 
     log.error("{reason}", reason=reason)
+    print(reason, file=stderr, flush=True)
     reactor.addSystemEventTrigger("after", "shutdown", leave)
-    reactor.stop()
+    # What fails at once fails before the reactor runs, when it cannot be stopped yet.
+    reactor.callWhenRunning(reactor.stop)
+
+
+def _end_by_signals(reactor: Any, service: RouterService) -> None:
+    """SIGTERM and SIGINT end the service, a second one without waiting for anything.
+
+    In place of the reactor's own, after which twistd ends itself by the same signal: to be told to
+    stop, and to stop in order, is no failure.
+    """
+    numbers: list[int] = []
+
+    def end(number: int) -> None:
+        numbers.append(number)
+        log.info("received {signal}", signal=signal.Signals(number).name)
+        if len(numbers) == 1:
+            reactor.stop()
+        else:
+            service.hurry()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: reactor.callFromThread(end, number))

@@ -8,10 +8,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ClientEndpoint
-
 from lambda_side.hosts.host import Host
 from lambda_side.hosts.load import host_for, load_app
+from lambdadispatch.transports.endpoints import client_endpoint
 
 CONNECT_TIMEOUT = 5
 
@@ -27,7 +26,7 @@ def make_host(reactor: Any, chosen: Namespace, on_exit: Callable[[str], None]) -
     from lambda_side.hosts.child import ChildHost  # noqa: PLC0415
     from lambda_side.hosts.port import PortHost  # noqa: PLC0415
 
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", chosen.app_port, CONNECT_TIMEOUT)
+    endpoint = client_endpoint(reactor, "127.0.0.1", chosen.app_port, CONNECT_TIMEOUT)
     port_host = PortHost(
         reactor,
         endpoint,

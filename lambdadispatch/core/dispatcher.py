@@ -8,7 +8,9 @@ newcomer joins the line even when a slot is free and is then first in it.
 How many instances there should be is asked of the scaling function after each event; the
 difference to those that live or are starting goes through the start gate. An instance with
 nothing to do asks whether it may leave, and may when enough remain without it: the decision is
-made here, where demand is known, not in the instance.
+made here, where demand is known, not in the instance. Demand moves with every request; an instance
+goes only if the peak of a whole idle window did not need it, for to let it go and start it again
+costs more than to keep it.
 
 Rejected: closing an idle instance from this side on a timer (the instance knows to the millisecond
 when it last worked, and asks); counting capacity in slots (the formula is in instances, and a
@@ -23,6 +25,7 @@ from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.peak import Peak
 from lambdadispatch.core.roster import Instance, Roster
 from lambdadispatch.core.scaling import Scaling
 from lambdadispatch.core.starts import StartGate
@@ -38,7 +41,8 @@ class PoolLimits:
 
     ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
     all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
-    has not called back after ``start_timeout`` is given up.
+    has not called back after ``start_timeout`` is given up. An idle instance may leave if it has
+    not been wanted for ``idle_window``.
     """
 
     max_concurrent: int
@@ -47,6 +51,7 @@ class PoolLimits:
     queue_limit: int
     queue_timeout: float
     start_timeout: float
+    idle_window: float
 
 
 class _Run(NamedTuple):
@@ -70,6 +75,7 @@ class Dispatcher:
         self._starting: dict[int, float] = {}
         self._starts = 0
         self._draining = False
+        self._wanted = Peak(limits.idle_window)
 
     # -- what there is now
 
@@ -144,6 +150,8 @@ class Dispatcher:
             return []
         run.instance.running.discard(request)
         self._roster.changed(run.instance)
+        if self._draining:
+            return [Refuse(request, RequestOutcome.DRAINING)]
         self._line.rejoin(request, run.place)
         return self._settle(now)
 
@@ -172,13 +180,14 @@ class Dispatcher:
     def instance_opened(self, start: int, name: str, now: float) -> list[Action]:
         """The invocation of this start has called back as instance ``name``.
 
-        A start that was given up is retired at once.
+        A start that was given up is retired at once, and so is one that comes while draining.
         """
         if self._starting.pop(start, None) is None:
             return [Retire(name, "given_up")]
         self._gate.succeeded()
-        self._roster.add(Instance(name, self._limits.max_concurrent))
-        return self._settle(now)
+        instance = Instance(name, self._limits.max_concurrent)
+        self._roster.add(instance)
+        return self._retire(instance, "drain") if self._draining else self._settle(now)
 
     def start_failed(self, start: int, failure: StartFailure, now: float) -> list[Action]:
         """The invocation of this start ended without an instance."""
@@ -191,7 +200,7 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
-        if self._capacity - 1 < self._desired:
+        if self._capacity - 1 < max(self._desired, self._wanted.at(now)):
             return []
         return self._retire(instance, "idle")
 
@@ -228,7 +237,9 @@ class Dispatcher:
 
     def warm_up(self, now: float) -> list[Action]:
         """Start one instance although nothing asks for it yet, if there is none."""
-        return [] if self._capacity or self._draining else self._invoke(1, now)
+        if self._capacity or self._draining:
+            return []
+        return self._invoke(self._gate.allowed(1, 0, now), now)
 
     def drain(self, now: float) -> list[Action]:
         """Refuse newcomers and those who wait, start nothing, retire every instance."""
@@ -272,7 +283,9 @@ class Dispatcher:
         return Assign(request, channel)
 
     def _start(self, now: float) -> list[Action]:
-        missing = self._desired - self._capacity
+        desired = self._desired
+        self._wanted.note(desired, now)
+        missing = desired - self._capacity
         if missing <= 0:
             return []
         return self._invoke(self._gate.allowed(missing, len(self._starting), now), now)

@@ -117,6 +117,7 @@ class Environment:
         self._verdict: Result | None = None
         self._init_duration: float | None = None
         self._began = 0.0
+        self._took: float | None = None
         self._deadline = 0.0
         self._announced = False
         self._output_seen = 0
@@ -244,6 +245,7 @@ class Environment:
     def _begin(self) -> Event:
         self.state = State.RUNNING
         self._verdict = None
+        self._took = None
         self._began = self._clock.seconds()
         self._deadline = self._host.wall() + self.function.timeout
         self._set_timer(self.function.timeout, self._time_ran_out)
@@ -277,6 +279,7 @@ class Environment:
 
     def _settle(self) -> None:
         self.state = State.SETTLING
+        self._took = self._clock.seconds() - self._began
         self._cancel_timer()
         if self._host.freeze:
             self._process().freeze()
@@ -310,7 +313,7 @@ class Environment:
         for line in result.log_lines:
             self._write(line)
         self._write(logs.end_line(request_id))
-        duration = self._clock.seconds() - self._began
+        duration = self._clock.seconds() - self._began if self._took is None else self._took
         memory = self.function.memory_mb
         report = logs.report_line(request_id, duration, memory, self._init_duration, status)
         self._write(report)

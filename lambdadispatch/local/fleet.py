@@ -51,7 +51,8 @@ class Fleet:
         # Most recently used last; each with the timer that ends it.
         self._idle: dict[Environment, IDelayedCall] = {}
         self._events: deque[Invocation] = deque()
-        self._gone: Deferred[None] | None = None
+        self._stopped = False
+        self._stoppers: list[Deferred[None]] = []
 
     @property
     def running(self) -> int:
@@ -60,7 +61,7 @@ class Fleet:
 
     def invoke(self, invocation: Invocation) -> None:
         """Run an invocation now, warm if possible. Raises AtCapacity or Stopped."""
-        if self._gone is not None:
+        if self._stopped:
             raise Stopped(self.function.name)
         if self.running >= self.function.concurrency:
             raise AtCapacity(self.function.name)
@@ -76,13 +77,16 @@ class Fleet:
 
         An event is tried once: the retries AWS makes of failed events are not made here.
         """
-        if self._gone is not None:
+        if self._stopped:
             raise Stopped(self.function.name)
         self._events.append(event)
         self._run_events()
 
     def stop(self, grace: float) -> Deferred[None]:
-        """End every environment; fires when the last process is gone. Waiting events are lost."""
+        """End every environment; fires when the last process is gone. Waiting events are lost.
+
+        Whoever asks again waits for the same end.
+        """
         if self._events:
             log.warn(
                 "{function}: {count} waiting events are dropped",
@@ -91,7 +95,8 @@ class Fleet:
             )
             self._events.clear()
         gone: Deferred[None] = Deferred()
-        self._gone = gone
+        self._stoppers.append(gone)
+        self._stopped = True
         self._forget_idle()
         for environment in list(self._environments):
             environment.stop(grace)
@@ -120,10 +125,10 @@ class Fleet:
         timer = self._idle.pop(environment, None)
         if timer is not None:
             timer.cancel()
-        if self._gone is None:
-            self._run_events()
-        else:
+        if self._stopped:
             self._check_gone()
+        else:
+            self._run_events()
 
     def _expired(self, environment: Environment) -> None:
         del self._idle[environment]
@@ -140,5 +145,8 @@ class Fleet:
         self._idle.clear()
 
     def _check_gone(self) -> None:
-        if self._gone is not None and not self._gone.called and not self._environments:
-            self._gone.callback(None)
+        if self._environments:
+            return
+        stoppers, self._stoppers = self._stoppers, []
+        for gone in stoppers:
+            gone.callback(None)

@@ -102,6 +102,7 @@ def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
         queue_limit=settings.queue_limit,
         queue_timeout=settings.queue_timeout,
         start_timeout=settings.start_timeout,
+        idle_window=settings.instance_idle,
     )
     gate = StartGate(settings.backoff_first, settings.backoff_most, random)
     return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)

@@ -68,6 +68,8 @@ class RouterService(Service):
         self._on_failure = on_failure
         self._pair: KeyAndCertificate | None = None
         self._ports = Ports()
+        self._waiting: Deferred[None] | None = None
+        self._hurried = False
         self._tickers = [
             Ticker(clock, TICK, parts.router.tick),
             Ticker(clock, SWEEP, self._sweep),
@@ -81,13 +83,14 @@ class RouterService(Service):
     # -- starting
 
     def privilegedStartService(self) -> None:
-        """Open the ports; SystemExit with one line if one cannot be."""
+        """Open the ports; if one cannot be, ``on_failure`` is told and SystemExit raised."""
         try:
             for wanted in self._wanted():
                 self._ports.listen(wanted)
         except CannotListen as error:
             self._ports.close_all()
-            raise SystemExit(f"lambdadispatch: {error}") from None
+            self._on_failure(f"lambdadispatch: {error}")
+            raise SystemExit(1) from None
 
     def _wanted(self) -> list[Wanted]:
         settings, parts, endpoints = self._settings, self._parts, self._endpoints
@@ -169,16 +172,23 @@ class RouterService(Service):
         await DeferredList(self._ports.close_all())
         log.info("stopped")
 
+    def hurry(self) -> None:
+        """Wait for nothing any more; once stopping has begun, what still runs is cut."""
+        self._hurried = True
+        self._wait_no_longer()
+
     async def _bounded(self, done: Deferred[None], seconds: float) -> None:
         """Wait for ``done``, but not longer than that."""
-        waiting: Deferred[None] = Deferred()
-
-        def end(_: Any = None) -> None:
-            if not waiting.called:
-                waiting.callback(None)
-
-        timer = self._clock.callLater(seconds, end)
-        done.addCallback(end)
+        if self._hurried:
+            return
+        waiting = self._waiting = Deferred()
+        timer = self._clock.callLater(seconds, self._wait_no_longer)
+        done.addCallback(lambda _: self._wait_no_longer() if self._waiting is waiting else None)
         await waiting
         if timer.active():
             timer.cancel()
+
+    def _wait_no_longer(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)

@@ -54,6 +54,7 @@ class Settings:
     backoff_most: float
     front_health_path: str | None
     keep_alive_timeout: float
+    transport: str
     access_log: bool
     local_function_timeout: float
     local_concurrency: int

@@ -241,6 +241,12 @@ SETTINGS = (
         "How long a client's connection may stay open without a request.",
     ),
     Setting(
+        "transport",
+        kinds.word("auto", "uvloop", "twisted"),
+        "auto",
+        "What carries connections: uvloop, Twisted's own, or auto: uvloop where there is one.",
+    ),
+    Setting(
         "access_log",
         kinds.truth(),
         False,

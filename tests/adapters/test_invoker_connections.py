@@ -14,7 +14,6 @@ from twisted.web.client import URI, BrowserLikePolicyForHTTPS, ResponseDone
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS
-from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -26,7 +25,7 @@ from lambdadispatch.invoker.connections import (
     invoke_agent,
     keep_alive,
 )
-from tests.adapters.invoker_fakes import MemoryNetwork, SocketTransport, logged
+from tests.adapters.invoker_fakes import FakeService, MemoryNetwork, SocketTransport, logged
 
 
 def option(handle: socket.socket, name: str) -> int:
@@ -63,7 +62,7 @@ class CountingPolicy:
 
 class KeepAliveTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.network = MemoryNetwork(Resource())
+        self.network = MemoryNetwork(FakeService())
         self.addCleanup(self.network.close)
 
     def assert_kept_alive(self, transport: SocketTransport) -> None:

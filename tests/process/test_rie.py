@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -193,3 +194,12 @@ async def test_exits_and_large_responses_look_the_same(program: Path) -> None:
 async def test_a_failed_start_looks_the_same(program: Path) -> None:
     [(theirs, ours)] = await both(program, {}, TINY_INIT="error")
     assert ours.value == theirs.value
+
+
+def test_a_wheel_without_the_emulator_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with zipfile.ZipFile(tmp_path / "aws_sam_cli-0.0.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("samcli/__init__.py", "")
+    assert fetch_rie(tmp_path) is None
+    assert "no Runtime Interface Emulator" in caplog.text

@@ -1,0 +1,56 @@
+"""Which transport a process uses: decided before the reactor is imported for the first time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any, Final
+
+AUTO: Final = "auto"
+UVLOOP: Final = "uvloop"
+TWISTED: Final = "twisted"
+CHOICES: Final = (AUTO, UVLOOP, TWISTED)
+
+
+_loops: list[asyncio.AbstractEventLoop] = []
+"""The loop under the reactor that ``install`` installed."""
+
+
+class TransportUnavailable(Exception):
+    """The transport that was asked for cannot be had; the text says why."""
+
+
+def install(choice: str) -> None:
+    """Install the reactor for ``choice``: AUTO takes uvloop where it can be had.
+
+    Does nothing if a reactor is there already and it does not have to be another one.
+    """
+    if choice == TWISTED or (choice == AUTO and not _available()):
+        return
+    if "twisted.internet.reactor" in sys.modules:
+        if choice == UVLOOP and not _loops:
+            raise TransportUnavailable("another reactor was chosen already (--reactor)")
+        return
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError as error:
+        raise TransportUnavailable(f"uvloop cannot be imported: {error}") from None
+    from twisted.internet import asyncioreactor  # noqa: PLC0415
+
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    _loops.append(loop)
+
+
+def _available() -> bool:
+    try:
+        import uvloop  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+def loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
+    """The uvloop under ``reactor``, None if it has none and Twisted's own transports serve."""
+    return _loops[0] if _loops and reactor is sys.modules.get("twisted.internet.reactor") else None

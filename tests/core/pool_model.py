@@ -1,0 +1,212 @@
+"""A pool as plain lists: what must be true of it, searched for one by one.
+
+The model carries the dispatcher's actions out and fails on any that breaks a rule. It shares no
+code with the core but the actions, the outcomes and the scaling formula.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
+from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.core.scaling import simple
+
+BACKOFF_FIRST, BACKOFF_MOST = 2.0, 10.0
+
+
+@dataclass(eq=False)
+class NaiveRequest:
+    """A request; ``number`` is its place among all arrivals."""
+
+    number: int
+    since: float
+    outcome: RequestOutcome | None = None
+
+
+@dataclass(eq=False)
+class NaiveInstance:
+    name: str
+    draining: bool = False
+    idle: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class NaiveRun:
+    request: NaiveRequest
+    channel: str
+    instance: NaiveInstance
+
+
+class PoolModel:
+    """What there is, and what may happen next."""
+
+    def __init__(self, limits: PoolLimits) -> None:
+        self.limits = limits
+        self.now = 0.0
+        self.drained = False
+        self.waiting: list[NaiveRequest] = []
+        self.running: list[NaiveRun] = []
+        self.ended: list[NaiveRequest] = []
+        self.arrived: list[NaiveRequest] = []
+        self.starting: list[tuple[int, float]] = []
+        self.given_up: list[int] = []
+        self.instances: list[NaiveInstance] = []
+        self.rejected: list[str] = []
+        """Channels and instances that the pool does not know and may send away."""
+        self.failures = 0
+        self.not_before = 0.0
+        self.starts = 0
+
+    # -- looking
+
+    @property
+    def open(self) -> list[NaiveInstance]:
+        return [instance for instance in self.instances if not instance.draining]
+
+    @property
+    def capacity(self) -> int:
+        return len(self.starting) + len(self.open)
+
+    def load(self, instance: NaiveInstance) -> int:
+        return len([run for run in self.running if run.instance is instance])
+
+    def can_take(self, instance: NaiveInstance) -> bool:
+        free = self.load(instance) < self.limits.max_concurrent
+        return bool(instance.idle) and free and not instance.draining
+
+    def wanted(self) -> int:
+        limits = self.limits
+        wanted = simple(
+            limits.max_concurrent, limits.multiplier, len(self.waiting), len(self.running)
+        )
+        return min(wanted, limits.max_instances)
+
+    # -- carrying out
+
+    def carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Assign):
+                self._assign(action)
+            elif isinstance(action, Refuse):
+                self._refuse(action)
+            elif isinstance(action, Invoke):
+                self._invoke(action)
+            elif isinstance(action, Retire):
+                self._retire(action)
+            else:
+                self._close(action)
+
+    def _assign(self, action: Assign) -> None:
+        assert action.request is min(self.waiting, key=lambda request: request.number)
+        holders = [each for each in self.instances if action.channel in each.idle]
+        assert len(holders) == 1, f"{action.channel} is idle at {len(holders)} instances"
+        assert self.can_take(holders[0]), f"{holders[0]} was given a request"
+        holders[0].idle.remove(action.channel)
+        self.waiting.remove(action.request)
+        self.running.append(NaiveRun(action.request, action.channel, holders[0]))
+
+    def _refuse(self, action: Refuse) -> None:
+        self._may_refuse(action.request, action.outcome)
+        self.waiting.remove(action.request)
+        self.end(action.request, action.outcome)
+
+    def _may_refuse(self, request: NaiveRequest, outcome: RequestOutcome) -> None:
+        waited = self.now - request.since
+        match outcome:
+            case RequestOutcome.QUEUE_TIMEOUT:
+                assert waited >= self.limits.queue_timeout
+            case RequestOutcome.QUEUE_FULL:
+                assert request is self.waiting[-1]
+                assert len(self.waiting) > self.limits.queue_limit
+            case RequestOutcome.DRAINING:
+                assert self.drained
+            case RequestOutcome.INVOKE_REFUSED:
+                assert self.failures and not self.capacity
+            case RequestOutcome.START_FAILED:
+                assert self.failures >= 3 and not self.capacity
+            case _:
+                raise AssertionError(f"{outcome} is not for the dispatcher to say")
+
+    def _invoke(self, action: Invoke) -> None:
+        assert not self.drained, "a start while draining"
+        assert self.capacity < self.limits.max_instances, "more instances than allowed"
+        if self.failures:
+            assert self.now >= self.not_before, "a start during back-off"
+            assert not self.starting, "two starts at once after a failure"
+        self.starts += 1
+        assert action.start == self.starts
+        self.starting.append((action.start, self.now))
+
+    def _retire(self, action: Retire) -> None:
+        found = [each for each in self.instances if each.name == action.instance]
+        if not found:
+            self.rejected.remove(action.instance)
+            return
+        assert len(found) == 1 and not found[0].draining
+        found[0].draining = True
+
+    def _close(self, action: Close) -> None:
+        if action.channel in self.rejected:
+            self.rejected.remove(action.channel)
+            return
+        holders = [each for each in self.instances if action.channel in each.idle]
+        assert len(holders) == 1 and holders[0].draining
+        holders[0].idle.remove(action.channel)
+
+    # -- events
+
+    def end(self, request: NaiveRequest, outcome: RequestOutcome) -> None:
+        assert request.outcome is None, f"ended as {request.outcome} and again as {outcome}"
+        request.outcome = outcome
+        self.ended.append(request)
+
+    def failed(self, chance: float) -> None:
+        self.failures += 1
+        window = min(BACKOFF_FIRST * 2 ** (self.failures - 1), BACKOFF_MOST)
+        self.not_before = self.now + window * chance
+
+    def succeeded(self) -> None:
+        self.failures = 0
+
+    # -- what must hold after every event
+
+    def check(self, dispatcher: Dispatcher) -> None:
+        self._check_counts(dispatcher)
+        self._check_requests()
+        for instance in self.instances:
+            assert self.load(instance) <= self.limits.max_concurrent
+            assert not (self.waiting and self.can_take(instance)), "somebody waits at a free slot"
+            assert not (instance.draining and instance.idle), "an idle channel was not closed"
+        assert not self.rejected, f"not sent away: {self.rejected}"
+        assert self.capacity <= self.limits.max_instances
+        if self.drained:
+            assert not self.waiting and not self.open
+        elif not self.failures:
+            assert self.capacity >= self.wanted(), "instances are wanted and not started"
+
+    def _check_counts(self, dispatcher: Dispatcher) -> None:
+        assert dispatcher.waiting == len(self.waiting)
+        assert dispatcher.running == len(self.running)
+        assert dispatcher.starting == len(self.starting)
+        assert dispatcher.open_instances == len(self.open)
+        assert dispatcher.draining_instances == len(self.instances) - len(self.open)
+        assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
+
+    def _check_requests(self) -> None:
+        for request in self.arrived:
+            places = (
+                [each for each in self.waiting if each is request]
+                + [run for run in self.running if run.request is request]
+                + [each for each in self.ended if each is request]
+            )
+            assert len(places) == 1, f"{request} is in {len(places)} places"
+
+    def check_after_tick(self) -> None:
+        for request in self.waiting:
+            assert self.now - request.since < self.limits.queue_timeout
+        for _, since in self.starting:
+            assert self.now - since < self.limits.start_timeout
+        if not self.drained and not self.starting and self.now >= self.not_before:
+            assert self.capacity >= self.wanted(), "back-off is over and nothing was started"

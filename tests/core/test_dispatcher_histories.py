@@ -1,0 +1,245 @@
+"""The dispatcher against a naive model, over random histories."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from lambdadispatch.core.actions import Action
+from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
+from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.scaling import simple
+from lambdadispatch.core.starts import StartGate
+from tests.core.pool_model import (
+    BACKOFF_FIRST,
+    BACKOFF_MOST,
+    NaiveInstance,
+    NaiveRequest,
+    NaiveRun,
+    PoolModel,
+)
+
+LIMITS = st.builds(
+    PoolLimits,
+    max_concurrent=st.integers(1, 3),
+    multiplier=st.integers(1, 3),
+    max_instances=st.integers(1, 4),
+    queue_limit=st.integers(1, 8),
+    queue_timeout=st.just(20.0),
+    start_timeout=st.just(15.0),
+)
+PICK = st.integers(0, 1000)
+REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
+
+
+class Histories(RuleBasedStateMachine):
+    """Everything that can happen to a pool, in any order."""
+
+    @initialize(limits=LIMITS)
+    def begin(self, limits: PoolLimits) -> None:
+        self.chance = 0.5
+        self.model = PoolModel(limits)
+        gate = StartGate(BACKOFF_FIRST, BACKOFF_MOST, lambda: self.chance)
+        self.pool = Dispatcher(limits, simple, gate)
+        self.names = 0
+
+    def do(self, actions: list[Action]) -> None:
+        self.model.carry_out(actions)
+
+    def name(self, kind: str) -> str:
+        self.names += 1
+        return f"{kind}{self.names}"
+
+    # -- requests
+
+    @rule(count=st.integers(1, 6))
+    def requests_arrive(self, count: int) -> None:
+        model = self.model
+        for _ in range(count):
+            request = NaiveRequest(len(model.arrived), model.now)
+            model.arrived.append(request)
+            model.waiting.append(request)
+            self.do(self.pool.submit(request, model.now))
+
+    @precondition(lambda self: self.model.waiting)
+    @rule(pick=PICK)
+    def client_leaves(self, pick: int) -> None:
+        request = self.model.waiting.pop(pick % len(self.model.waiting))
+        self.model.end(request, RequestOutcome.CLIENT_GONE)
+        self.do(self.pool.cancel(request, self.model.now))
+
+    @precondition(lambda self: self.model.running)
+    @rule(pick=PICK, first=st.sampled_from(["request", "channel"]))
+    def answered(self, pick: int, first: str) -> None:
+        run = self.model.running[pick % len(self.model.running)]
+        if first == "channel":
+            self.channel_free(run)
+        self.ended(run, RequestOutcome.ANSWERED)
+        if first == "request":
+            self.channel_free(run)
+
+    @precondition(lambda self: self.model.running)
+    @rule(pick=PICK)
+    def answer_lost(self, pick: int) -> None:
+        run = self.model.running[pick % len(self.model.running)]
+        self.do(self.pool.channel_lost(run.channel, self.model.now))
+        self.ended(run, RequestOutcome.ANSWER_LOST)
+
+    @precondition(lambda self: self.model.running)
+    @rule(pick=PICK, told=st.sampled_from(["before", "after"]))
+    def assignment_failed(self, pick: int, told: str) -> None:
+        model = self.model
+        run = model.running.pop(pick % len(model.running))
+        if told == "before":
+            self.do(self.pool.channel_lost(run.channel, model.now))
+        model.waiting.append(run.request)  # its number says where it stands
+        self.do(self.pool.assignment_failed(run.request, model.now))
+        if told == "after":
+            self.do(self.pool.channel_lost(run.channel, model.now))
+
+    def ended(self, run: NaiveRun, outcome: RequestOutcome) -> None:
+        self.model.running.remove(run)
+        self.model.end(run.request, outcome)
+        self.do(self.pool.finished(run.request, self.model.now))
+        assert self.pool.finished(run.request, self.model.now) == []
+
+    def channel_free(self, run: NaiveRun) -> None:
+        if run.instance in self.model.open:
+            run.instance.idle.append(run.channel)
+        else:
+            self.model.rejected.append(run.channel)
+        self.do(self.pool.channel_idle(run.channel, run.instance.name, self.model.now))
+
+    # -- channels
+
+    @precondition(lambda self: self.model.instances)
+    @rule(pick=PICK, count=st.integers(1, 3))
+    def channels_open(self, pick: int, count: int) -> None:
+        model = self.model
+        instance = model.instances[pick % len(model.instances)]
+        for _ in range(count):
+            channel = self.name("c")
+            (model.rejected if instance.draining else instance.idle).append(channel)
+            self.do(self.pool.channel_idle(channel, instance.name, model.now))
+
+    @rule()
+    def channel_of_nobody(self) -> None:
+        channel = self.name("c")
+        self.model.rejected.append(channel)
+        self.do(self.pool.channel_idle(channel, "nobody", self.model.now))
+
+    @rule(pick=PICK)
+    def idle_channel_lost(self, pick: int) -> None:
+        idle = [(each, name) for each in self.model.instances for name in each.idle]
+        if idle:
+            instance, channel = idle[pick % len(idle)]
+            instance.idle.remove(channel)
+            self.do(self.pool.channel_lost(channel, self.model.now))
+
+    # -- instances
+
+    @precondition(lambda self: self.model.starting)
+    @rule(pick=PICK, channels=st.integers(0, 4))
+    def instance_opens(self, pick: int, channels: int) -> None:
+        model = self.model
+        start, _ = model.starting.pop(pick % len(model.starting))
+        instance = NaiveInstance(self.name("i"))
+        model.instances.append(instance)
+        model.succeeded()
+        self.do(self.pool.instance_opened(start, instance.name, model.now))
+        assert instance.draining == model.drained
+        self.channels_open(len(model.instances) - 1, channels)
+
+    @precondition(lambda self: self.model.given_up)
+    @rule(pick=PICK)
+    def instance_opens_too_late(self, pick: int) -> None:
+        model = self.model
+        start = model.given_up.pop(pick % len(model.given_up))
+        model.rejected.append(self.name("i"))
+        self.do(self.pool.instance_opened(start, model.rejected[-1], model.now))
+
+    @precondition(lambda self: self.model.starting)
+    @rule(pick=PICK, failure=st.sampled_from([REFUSED, ENDED]), chance=st.floats(0, 1))
+    def start_fails(self, pick: int, failure: StartFailure, chance: float) -> None:
+        model = self.model
+        self.chance = chance
+        start, _ = model.starting.pop(pick % len(model.starting))
+        model.failed(chance)
+        self.do(self.pool.start_failed(start, failure, model.now))
+        if not model.capacity and (failure is REFUSED or model.failures >= 3):
+            assert not model.waiting, "nothing runs or starts, and nobody was told"
+
+    @precondition(lambda self: self.model.instances)
+    @rule(pick=PICK)
+    def instance_idle(self, pick: int) -> None:
+        model = self.model
+        instance = model.instances[pick % len(model.instances)]
+        may = (
+            not instance.draining
+            and not model.load(instance)
+            and model.capacity - 1 >= model.wanted()
+        )
+        was_draining = instance.draining
+        self.do(self.pool.instance_idle(instance.name, model.now))
+        assert instance.draining == (may or was_draining)
+
+    @precondition(lambda self: self.model.instances)
+    @rule(pick=PICK)
+    def instance_leaves(self, pick: int) -> None:
+        instance = self.model.instances[pick % len(self.model.instances)]
+        self.do(self.pool.instance_leaving(instance.name, "deadline", self.model.now))
+        assert instance.draining
+
+    @precondition(lambda self: self.model.instances)
+    @rule(pick=PICK)
+    def instance_lost(self, pick: int) -> None:
+        instance = self.model.instances.pop(pick % len(self.model.instances))
+        self.do(self.pool.instance_lost(instance.name, self.model.now))
+        assert self.pool.instance_lost(instance.name, self.model.now) == []
+
+    # -- time and the end
+
+    @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 3.0, 10.0, 15.0]))
+    def time_passes(self, seconds: float) -> None:
+        model = self.model
+        model.now += seconds
+        late = [entry for entry in model.starting if model.now - entry[1] >= 15.0]
+        for entry in late:
+            model.starting.remove(entry)
+            model.given_up.append(entry[0])
+            model.failed(self.chance)
+        self.do(self.pool.tick(model.now))
+        model.check_after_tick()
+
+    @precondition(lambda self: not self.model.drained)
+    @rule()
+    def warm_up(self) -> None:
+        before = self.model.starts
+        idle = not self.model.capacity
+        held = self.model.failures and self.model.now < self.model.not_before
+        self.do(self.pool.warm_up(self.model.now))
+        assert self.model.starts == before + (idle and not held)
+
+    @precondition(lambda self: len(self.model.arrived) > 15)
+    @rule()
+    def drain(self) -> None:
+        self.model.drained = True
+        self.do(self.pool.drain(self.model.now))
+
+    @invariant()
+    def model_and_pool_agree(self) -> None:
+        if hasattr(self, "model"):
+            self.model.check(self.pool)
+
+
+HistoriesTest = Histories.TestCase
+HistoriesTest.settings = settings(
+    max_examples=100, stateful_step_count=60, deadline=None, derandomize=True
+)
