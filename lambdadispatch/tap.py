@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from twisted.application.service import IService
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from txaio import tx
@@ -91,14 +92,12 @@ def _end_by_signals(reactor: Any, service: RouterService) -> None:
     In place of the reactor's own, after which twistd ends itself by the same signal: to be told to
     stop, and to stop in order, is no failure.
     """
-    numbers: list[int] = []
 
     def end(number: int) -> None:
-        numbers.append(number)
         log.info("received {signal}", signal=signal.Signals(number).name)
-        if len(numbers) == 1:
+        try:
             reactor.stop()
-        else:
+        except ReactorNotRunning:
             service.hurry()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from lambdadispatch.control.claims import Claim
 from lambdadispatch.http11.client import ClientConnection, ClientOwner
 from lambdadispatch.http11.keepalive import keep_alive
@@ -9,12 +11,15 @@ from lambdadispatch.wire.reader import Limits
 
 
 class Channel(ClientConnection):
-    """``name`` is the instance's name, a slash and the channel's number, for logs."""
+    """``name`` is the instance's name, a slash and the channel's number, for logs; ``carried`` the
+    request whose exchange has just ended on it.
+    """
 
     def __init__(self, owner: ClientOwner, claim: Claim, limits: Limits) -> None:
         super().__init__(owner, limits)
         self.instance = claim.instance
         claim.channels_made += 1
+        self.carried: Hashable | None = None
         self.name = f"{claim.instance}/{claim.channels_made}"
 
     def connectionMade(self) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
@@ -30,6 +31,8 @@ from lambdadispatch.core.roster import Instance, Roster
 from lambdadispatch.core.scaling import Scaling
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.core.waiting import Place, WaitingLine
+
+REMEMBERED = 4096
 
 FAILURES_TOLD = 3
 """After this many failed starts in a row those who wait are told, if nothing else runs."""
@@ -66,7 +69,8 @@ class Dispatcher:
 
     def __init__(self, limits: PoolLimits, scaling: Scaling, gate: StartGate) -> None:
         self._limits = limits
-        self._scaling = scaling
+        # The same few pairs of (waiting, running) come again and again.
+        self._scaling = lru_cache(maxsize=REMEMBERED)(scaling)
         self._gate = gate
         self._line = WaitingLine()
         self._roster = Roster()
@@ -143,6 +147,16 @@ class Dispatcher:
         self._roster.changed(run.instance)
         return self._settle(now)
 
+    def exchange_ended(
+        self, request: Hashable, channel: Hashable, name: str, now: float
+    ) -> list[Action]:
+        """A request has ended and its channel is idle: ``finished`` and ``channel_idle`` in one."""
+        run = self._running.pop(request, None)
+        if run is not None:
+            run.instance.running.discard(request)
+            self._roster.changed(run.instance)
+        return self.channel_idle(channel, name, now)
+
     def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
         """The channel was gone before anything was sent: the request takes its old place."""
         run = self._running.pop(request, None)
@@ -161,7 +175,7 @@ class Dispatcher:
         """A channel of instance ``name`` was opened, or its exchange has ended."""
         instance = self._roster.get(name)
         if instance is None or instance.draining:
-            return [Close(channel)]
+            return [Close(channel), *self._settle(now)]
         self._channels[channel] = instance
         instance.idle[channel] = None
         self._roster.changed(instance)

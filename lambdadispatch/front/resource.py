@@ -30,7 +30,8 @@ class Refused(Exception):
 class Parked(Deferred[ClientConnection]):
     """A request that waits: fires with the channel it is assigned to, or fails with Refused.
 
-    Cancelling it frees its place in the line.
+    Cancelling it frees its place in the line. ``arrival`` is its number among all that arrived,
+    from 1; ``assignment`` among all that were assigned, 0 until it is.
     """
 
     def __init__(
@@ -40,13 +41,18 @@ class Parked(Deferred[ClientConnection]):
         self.exchange = exchange
         self.channel: ClientConnection | None = None
         self.relay: Relay | None = None
+        self.arrival = 0
+        self.assignment = 0
 
 
 class Queue(Interface):
     """Where requests wait."""
 
-    def park(self, exchange: ServerExchange) -> Parked:
+    def park(self, parked: Parked) -> None:
         """Put a request at the end of the line."""
+
+    def leave(self, parked: Deferred[ClientConnection]) -> None:
+        """A request that waits was cancelled."""
 
     def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
         """A request has ended."""
@@ -67,10 +73,11 @@ class FrontResource(Resource):
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
         exchange = request.exchange
-        parked = self._queue.park(exchange)
+        parked = Parked(exchange, self._queue.leave)
+        parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
+        self._queue.park(parked)
         if not parked.called:
             exchange.on_lost = lambda reason: self._left(parked, reason)
-        parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
         return NOT_DONE_YET
 
     def _assigned(self, channel: ClientConnection, parked: Parked) -> None:

@@ -27,7 +27,6 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.wire.exchange_state import State
@@ -61,39 +60,51 @@ class Router:
         self._actions: deque[Action] = deque()
         self._carrying = False
         self._assigned: dict[Parked, float] = {}
+        self._arrivals = 0
+        self._assignments = 0
         self._quiet: list[Deferred[None]] = []
         fleet.owner = self
 
     # -- the front's queue
 
-    def park(self, exchange: ServerExchange) -> Parked:
+    def park(self, parked: Parked) -> None:
         """Put a request at the end of the line."""
-        parked = Parked(exchange, self._cancel)
+        self._arrivals = parked.arrival = self._arrivals + 1
         self._do(self._dispatcher.submit(parked, self._clock.seconds()))
-        return parked
 
-    def _cancel(self, parked: Deferred[ClientConnection]) -> None:
+    def leave(self, parked: Deferred[ClientConnection]) -> None:
+        """A request that waits was cancelled."""
         self._do(self._dispatcher.cancel(parked, self._clock.seconds()))
 
     def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
-        """A request has ended, in this one outcome."""
+        """A request has ended, in this one outcome.
+
+        If its channel can go on, the channel says so next, and both are one event.
+        """
         self._counts.requests[outcome] += 1
         if self._access_log:
             self._log_request(parked, outcome)
-        if self._assigned.pop(parked, None) is not None:
+        if self._assigned.pop(parked, None) is None:
+            self._check_quiet()
+            return
+        channel = cast(Channel, parked.channel)
+        if channel.state is State.IDLE:
+            channel.carried = parked
+        else:
             self._do(self._dispatcher.finished(parked, self._clock.seconds()))
-        self._check_quiet()
 
     def _log_request(self, parked: Parked, outcome: RequestOutcome) -> None:
         head = parked.exchange.head
         channel = cast("Channel | None", parked.channel)
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
-            "request {method} {target}: {outcome}, invocation {invocation}, instance {instance}, "
-            "channel {channel}",
+            "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
+            "invocation {invocation}, instance {instance}, channel {channel}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
+            arrival=parked.arrival,
+            assignment=parked.assignment or None,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
@@ -111,7 +122,11 @@ class Router:
         """A channel can take a request."""
         channel = cast(Channel, connection)
         now = self._clock.seconds()
-        self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
+        carried, channel.carried = channel.carried, None
+        if carried is None:
+            self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
+        else:
+            self._do(self._dispatcher.exchange_ended(carried, channel, channel.instance, now))
 
     def connection_closed(self, connection: ClientConnection, reason: str) -> None:
         """A channel is gone."""
@@ -218,6 +233,8 @@ class Router:
                 self._carry_out(self._actions.popleft())
         finally:
             self._carrying = False
+        if self._quiet:
+            self._check_quiet()
 
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, Assign):
@@ -245,6 +262,7 @@ class Router:
             self._do(self._dispatcher.assignment_failed(parked, now))
         else:
             self._assigned[parked] = now
+            self._assignments = parked.assignment = self._assignments + 1
             self._fleet.assigned(channel)
             parked.callback(channel)
 

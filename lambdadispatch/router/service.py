@@ -12,7 +12,7 @@ Rejected: a MultiService, which stops all its children at once; closing the cont
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList

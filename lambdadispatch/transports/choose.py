@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from twisted.internet.interfaces import IReactorCore
 
 AUTO: Final = "auto"
 UVLOOP: Final = "uvloop"
@@ -41,6 +44,23 @@ def install(choice: str) -> None:
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
     _loops.append(loop)
+    _reap_children(loop)
+
+
+def _reap_children(loop: asyncio.AbstractEventLoop) -> None:
+    """Let ended child processes be noticed.
+
+    When it begins to run, uvloop takes the process's one wake-up descriptor for signals, through
+    which Twisted's reactor would have heard of SIGCHLD.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415, TID251
+    from twisted.internet.process import reapAllProcesses  # noqa: PLC0415
+
+    def begin() -> None:
+        loop.add_signal_handler(signal.SIGCHLD, reapAllProcesses)
+        reapAllProcesses()
+
+    cast(IReactorCore, reactor).callWhenRunning(begin)
 
 
 def _available() -> bool:

@@ -55,6 +55,8 @@ class PoolModel:
         self.instances: list[NaiveInstance] = []
         self.rejected: list[str] = []
         """Channels and instances that the pool does not know and may send away."""
+        self.wishes: list[tuple[float, int]] = []
+        """When how many instances were wanted."""
         self.failures = 0
         self.not_before = 0.0
         self.starts = 0
@@ -82,6 +84,10 @@ class PoolModel:
             limits.max_concurrent, limits.multiplier, len(self.waiting), len(self.running)
         )
         return min(wanted, limits.max_instances)
+
+    def wanted_since(self, past: float) -> int:
+        """The most instances wanted later than ``past``, and now."""
+        return max([wanted for when, wanted in self.wishes if when > past] + [self.wanted()])
 
     # -- carrying out
 
@@ -185,6 +191,7 @@ class PoolModel:
             assert not self.waiting and not self.open
         elif not self.failures:
             assert self.capacity >= self.wanted(), "instances are wanted and not started"
+        self.wishes.append((self.now, self.wanted()))
 
     def _check_counts(self, dispatcher: Dispatcher) -> None:
         assert dispatcher.waiting == len(self.waiting)
@@ -195,13 +202,11 @@ class PoolModel:
         assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
 
     def _check_requests(self) -> None:
-        for request in self.arrived:
-            places = (
-                [each for each in self.waiting if each is request]
-                + [run for run in self.running if run.request is request]
-                + [each for each in self.ended if each is request]
-            )
-            assert len(places) == 1, f"{request} is in {len(places)} places"
+        everywhere = [*self.waiting, *(run.request for run in self.running), *self.ended]
+        numbers = sorted(request.number for request in everywhere)
+        assert numbers == list(range(len(self.arrived))), "a request is lost, or in two places"
+        for request in self.waiting + [run.request for run in self.running]:
+            assert request.outcome is None
 
     def check_after_tick(self) -> None:
         for request in self.waiting:

@@ -26,6 +26,7 @@ from tests.core.pool_model import (
     PoolModel,
 )
 
+IDLE_WINDOW = 1.0
 LIMITS = st.builds(
     PoolLimits,
     max_concurrent=st.integers(1, 3),
@@ -34,6 +35,7 @@ LIMITS = st.builds(
     queue_limit=st.integers(1, 8),
     queue_timeout=st.just(20.0),
     start_timeout=st.just(15.0),
+    idle_window=st.just(IDLE_WINDOW),
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
@@ -181,14 +183,13 @@ class Histories(RuleBasedStateMachine):
     def instance_idle(self, pick: int) -> None:
         model = self.model
         instance = model.instances[pick % len(model.instances)]
-        may = (
-            not instance.draining
-            and not model.load(instance)
-            and model.capacity - 1 >= model.wanted()
-        )
-        was_draining = instance.draining
+        asks = not instance.draining and not model.load(instance)
+        remaining = model.capacity - 1
         self.do(self.pool.instance_idle(instance.name, model.now))
-        assert instance.draining == (may or was_draining)
+        if asks and instance.draining:
+            assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
+        elif asks:
+            assert remaining < model.wanted_since(model.now - 3 * IDLE_WINDOW)
 
     @precondition(lambda self: self.model.instances)
     @rule(pick=PICK)
@@ -241,5 +242,5 @@ class Histories(RuleBasedStateMachine):
 
 HistoriesTest = Histories.TestCase
 HistoriesTest.settings = settings(
-    max_examples=100, stateful_step_count=60, deadline=None, derandomize=True
+    max_examples=150, stateful_step_count=60, deadline=None, derandomize=True
 )

@@ -6,24 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from twisted.logger import LogEvent, globalLogPublisher
+
+from tests.http11.stage import failures_logged
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
-def failures() -> Iterator[list[LogEvent]]:
-    """What was logged with a failure; a test that means to cause one clears it."""
-    logged: list[LogEvent] = []
-
-    def observe(event: LogEvent) -> None:
-        if "log_failure" in event:
-            logged.append(event)
-
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield logged
-    finally:
-        globalLogPublisher.removeObserver(observe)
-    assert [event["log_failure"] for event in logged] == []
+def no_failure_is_logged() -> Iterator[None]:
+    with failures_logged() as failures:
+        yield
+    assert failures == []

@@ -7,12 +7,15 @@ relay for each request.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -28,6 +31,22 @@ from tests.memory.transport import MemoryTransport
 from tests.wire.reading import Notes, read_requests, read_responses
 
 FRONT, APPLICATION = 80, 81
+
+
+@contextmanager
+def failures_logged() -> Iterator[list[Failure]]:
+    """The failures that are logged meanwhile."""
+    failures: list[Failure] = []
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield failures
+    finally:
+        globalLogPublisher.removeObserver(observe)
 
 
 class Peer(Protocol):
