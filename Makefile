@@ -36,6 +36,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# CASE, ROUNDS, SECONDS, CONTENDERS and ROUTER_FLAGS reach it through the environment.
 bench: $(STAMP)
 	@$(BIN)/python -m bench
 

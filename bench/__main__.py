@@ -56,7 +56,7 @@ def _bench(chosen: options.Options) -> int:
     provide(programs)
     _allow_files()
     machine = describe(cores, programs, ROOT, datetime.now(UTC))
-    machine["setting"] = f"{chosen.rounds} rounds of {chosen.seconds:g} s each"
+    machine["setting"] = f"rounds: {chosen.rounds}, seconds a measurement: {chosen.seconds:g}"
     if chosen.router_flags:
         machine["router flags"] = " ".join(chosen.router_flags)
     rounds = _rounds(case, contenders, cores, chosen)

@@ -50,6 +50,7 @@ def measure_latency(
     direct = open_loop(stage, running.direct, path, connections, seconds)
     before = usage(running.child.pid, stage.cores.measured)
     through = open_loop(stage, running.port, path, connections, seconds)
+    running.child.check()
     after = usage(running.child.pid, stage.cores.measured)
     figures = {key: through[key] for key in ("p50_ms", "p99_ms", "p999_ms", "late_p99_ms")}
     for key in ("p50_ms", "p99_ms"):

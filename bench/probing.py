@@ -31,17 +31,17 @@ def get(port: int, path: str, limit: float = LIMIT) -> tuple[int, bytes]:
         connection.close()
 
 
-def wait_until_answers(child: Child, port: int, path: str, size: int) -> None:
+def wait_until_answers(child: Child, port: int, path: str, size: int, limit: float = LIMIT) -> None:
     """Return once ``path`` is answered with 200 and ``size`` bytes.
 
-    Raises BenchError when the process ends or has not answered so after LIMIT seconds.
+    Raises BenchError when the process ends or has not answered so after ``limit`` seconds.
     """
-    give_up = time.monotonic() + LIMIT
+    give_up = time.monotonic() + limit
     seen = "no answer"
     while time.monotonic() < give_up:
         child.check()
         try:
-            status, body = get(port, path)
+            status, body = get(port, path, limit)
         except (OSError, http.client.HTTPException) as error:
             seen = repr(error)
         else:
@@ -50,6 +50,6 @@ def wait_until_answers(child: Child, port: int, path: str, size: int) -> None:
             seen = f"status {status} with {len(body)} bytes"
         time.sleep(PAUSE)
     raise BenchError(
-        f"{child.name} did not answer {path} with {size} bytes within {LIMIT:g} s; last: {seen}\n"
+        f"{child.name} did not answer {path} with {size} bytes within {limit:g} s; last: {seen}\n"
         f"{child.log_tail()}"
     )

@@ -85,7 +85,7 @@ def report(
     """The whole page."""
     parts = [
         f"# {title}\n",
-        f"{about[0].upper()}{about[1:]}. Median (least..most) of {len(rounds)} rounds.\n",
+        f"{about[0].upper()}{about[1:]}. Median (least..most); rounds: {len(rounds)}.\n",
         warning(contenders, rounds),
         figures_table(columns, contenders, rounds),
         ratios_table(columns, contenders, rounds, base),

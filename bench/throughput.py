@@ -19,6 +19,7 @@ def measure_throughput(
     command = wrk_command(running.port, path, connections, seconds)
     before = usage(running.child.pid, stage.cores.measured)
     found = run_wrk(others, command, seconds)
+    running.child.check()
     after = usage(running.child.pid, stage.cores.measured)
     figures = found.figures() | cpu_figures(before, after, found.requests)
     return Sample(figures, add_up([warm.errors, found.errors]))

@@ -283,10 +283,7 @@ resource: Final = Demo()
 
 
 def serve(reactor: Any, port: int) -> int:
-    """Listen on a loopback port (0: a free one) until stopped; the port is printed.
-
-    Raises CannotListenError.
-    """
+    """Listen on a loopback port (0: a free one); the port. Raises CannotListenError."""
     host = WebHost(reactor, resource)
 
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
@@ -297,7 +294,6 @@ def serve(reactor: Any, port: int) -> int:
     sweeping = LoopingCall(server.sweep)
     sweeping.clock = reactor
     sweeping.start(1.0, now=False)
-    print(f"listening on http://127.0.0.1:{number}/", flush=True)
     return number
 
 
@@ -308,12 +304,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     from twisted.internet import reactor  # noqa: PLC0415
 
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)])
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     try:
-        serve(reactor, options.port)
+        number = serve(reactor, options.port)
     except CannotListenError as error:
         print(error, file=sys.stderr)
         return 1
+    print(f"listening on http://127.0.0.1:{number}/", flush=True)
     reactor.run()
     return 0
 

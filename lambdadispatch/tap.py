@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from txaio import tx
 
 from lambdadispatch.backends import AwsBackend, LocalBackend
+from lambdadispatch.control.session import CallLater
 from lambdadispatch.endpoints import ReactorEndpoints
 from lambdadispatch.options import Options
 from lambdadispatch.router.certificate import make_certificate
@@ -29,6 +30,7 @@ __all__ = ["Options", "makeService"]
 log = Logger()
 
 PING_BUCKET = 1.0
+"""Seconds. txaio's batched timer knows whole seconds only, and rounds down."""
 
 
 def makeService(options: Options) -> IService:
@@ -48,7 +50,7 @@ def makeService(options: Options) -> IService:
         settings,
         reactor,
         backend.invoker,
-        txaio.make_batched_timer(PING_BUCKET).call_later,
+        _call_later_for_pings(reactor, settings.ping_interval),
         Chances(random.random, lambda: secrets.token_hex(3)),
     )
     # Taken now: once twistd logs, sys.stderr is the log.
@@ -62,8 +64,19 @@ def makeService(options: Options) -> IService:
         lambda: make_certificate(datetime.now(UTC)),
         lambda reason: _end(reactor, reason, stderr),
     )
+    # Again when it runs: the reactor puts its own in their place as it begins to.
+    _end_by_signals(reactor, service)
     reactor.callWhenRunning(_end_by_signals, reactor, service)
     return service
+
+
+def _call_later_for_pings(reactor: Any, interval: float) -> CallLater:
+    if interval < PING_BUCKET:
+        later: CallLater = reactor.callLater
+    else:
+        txaio: Any = tx
+        later = txaio.make_batched_timer(PING_BUCKET).call_later
+    return later
 
 
 def _backend(reactor: Any, settings: Settings, endpoints: ReactorEndpoints) -> AwsBackend:

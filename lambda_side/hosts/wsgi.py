@@ -54,6 +54,7 @@ class WsgiExchange:
         self._reactor = reactor
         self._exchange = exchange
         self._head = exchange.head
+        self._peer = exchange.peer
         self._on_end = on_end
         self._over = False
         self._answer = Answer(exchange, self._ended)
@@ -76,7 +77,7 @@ class WsgiExchange:
         if self._over:
             return
         body = io.BufferedReader(self._input, HELD_OCTETS)
-        environ = make_environ(self._head, self._exchange.peer, cast(BinaryIO, body))
+        environ = make_environ(self._head, self._peer, cast(BinaryIO, body))
         output = self._output
         try:
             answer = application(environ, output.start_response)

@@ -18,6 +18,7 @@ class Channel(ClientConnection):
     def __init__(self, owner: ClientOwner, claim: Claim, limits: Limits) -> None:
         super().__init__(owner, limits)
         self.instance = claim.instance
+        self.claim = claim
         claim.channels_made += 1
         self.carried: Hashable | None = None
         self.name = f"{claim.instance}/{claim.channels_made}"

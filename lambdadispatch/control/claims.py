@@ -40,7 +40,10 @@ DENIAL_STATUS = {
 
 @dataclass(eq=False)
 class Claim:
-    """One invocation's right to call back. ``channels_allowed`` bounds its open channels."""
+    """One invocation's right to call back, and what came of it.
+
+    ``channels_allowed`` bounds its open channels; ``requests`` were sent through them.
+    """
 
     instance: str
     channels_allowed: int
@@ -49,6 +52,7 @@ class Claim:
     session_open: bool = False
     channels_open: int = 0
     channels_made: int = 0
+    requests: int = 0
     nonces: set[str] = field(repr=False, default_factory=set)
 
 

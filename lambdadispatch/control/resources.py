@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
@@ -12,11 +13,14 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.control.claims import DENIAL_STATUS, Claim, Claims, Denial
 from lambdadispatch.http11.resource import ResourceRequest
+from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
 from lambdadispatch.wire.heads import response
 from lambdadispatch.wire.proof import CHANNEL, SESSION
 
 log = Logger()
+
+JSON: Final = (b"Content-Type", b"application/json")
 
 Successor = Callable[[Claim], Protocol]
 """Makes the protocol that takes an admitted connection over."""
@@ -27,7 +31,7 @@ OnDenied = Callable[[str], None]
 
 def control_tree(claims: Claims, successors: dict[str, Successor], on_denied: OnDenied) -> Resource:
     """The root resource; ``successors`` by purpose (CHANNEL, SESSION)."""
-    root, version = Resource(), Resource()
+    root, version = Level(), Level()
     root.putChild(b"v1", version)
     version.putChild(b"instances", InstancesResource(claims, successors, on_denied))
     return root
@@ -36,24 +40,53 @@ def control_tree(claims: Claims, successors: dict[str, Successor], on_denied: On
 def tell(request: ResourceRequest, status: int, reason: str) -> bytes:
     """Set the status and give a machine-readable reason as the body."""
     request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"application/json")
+    request.setHeader(*JSON)
+    return _reason(reason)
+
+
+def ask_to_upgrade(exchange: ServerExchange, protocol: bytes) -> int:
+    """Answer 426, which must name the protocol (RFC 9110 section 15.5.22)."""
+    body = _reason("upgrade_required")
+    lines = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % protocol
+    exchange.answer(response(426, [JSON], len(body)), lines)
+    exchange.write(body)
+    exchange.end()
+    return NOT_DONE_YET
+
+
+def _reason(reason: str) -> bytes:
     return json.dumps({"component": "router", "reason": reason}).encode() + b"\n"
 
 
-class InstancesResource(Resource):
+class Level(Resource):
+    """A part of the paths that is nothing by itself, and whatever is not known below it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def render(self, request: ResourceRequest) -> bytes:
+        """404."""
+        return tell(request, 404, "unknown_path")
+
+    def getChild(self, path: bytes, request: ResourceRequest) -> Resource:
+        """Nothing either."""
+        return self
+
+
+class InstancesResource(Level):
     """Has a child for every name: who is not known is told so there."""
 
     def __init__(
         self, claims: Claims, successors: dict[str, Successor], on_denied: OnDenied
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._claims = claims
         self._successors = successors
         self._on_denied = on_denied
 
     def getChild(self, path: bytes, request: ResourceRequest) -> Resource:
         """The resource of one instance."""
-        instance = Resource()
+        instance = Level()
         name = path.decode("ascii", "replace")
         for purpose in (CHANNEL, SESSION):
             instance.putChild(
@@ -93,8 +126,7 @@ class UpgradeResource(Resource):
             request.setHeader(b"Allow", b"GET")
             return tell(request, 405, "method_not_allowed")
         if fields.upgrade != protocol or b"upgrade" not in fields.connection:
-            request.setHeader(b"Upgrade", protocol)
-            return tell(request, 426, "upgrade_required")
+            return ask_to_upgrade(request.exchange, protocol)
         admitted = self._claims.admit(
             self._instance,
             self._purpose,

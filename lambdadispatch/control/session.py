@@ -19,6 +19,8 @@ from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.session import DRAIN, PING, RETIRE, Message, SessionReader, encode_message
 
 SILENT_PINGS: Final = 3
+REASON_LIMIT: Final = 300
+"""Characters of a reason that fit into a line however they are escaped: it may be the peer's."""
 
 
 class Cancellable(Interface):
@@ -64,11 +66,11 @@ class Session(Protocol):
 
     def drain(self, reason: str) -> None:
         """Order: finish what runs, then leave."""
-        self._send(Message(DRAIN, reason))
+        self._send(Message(DRAIN, reason[:REASON_LIMIT]))
 
     def retire(self, reason: str) -> None:
         """Order: leave now."""
-        self._send(Message(RETIRE, reason))
+        self._send(Message(RETIRE, reason[:REASON_LIMIT]))
 
     def cut(self, reason: str) -> None:
         """End the session at once."""

@@ -75,6 +75,8 @@ class Dispatcher:
         self._line = WaitingLine()
         self._roster = Roster()
         self._running: dict[Hashable, _Run] = {}
+        # Assigned to an instance that is gone, and not ended yet: these want no other instance.
+        self._stranded: dict[Hashable, _Run] = {}
         self._channels: dict[Hashable, Instance] = {}
         self._starting: dict[int, float] = {}
         self._starts = 0
@@ -91,7 +93,7 @@ class Dispatcher:
     @property
     def running(self) -> int:
         """Requests assigned and not finished."""
-        return len(self._running)
+        return len(self._running) + len(self._stranded)
 
     @property
     def starting(self) -> int:
@@ -130,8 +132,12 @@ class Dispatcher:
             return [Refuse(request, RequestOutcome.DRAINING)]
         if len(self._line) >= self._limits.queue_limit:
             return [Refuse(request, RequestOutcome.QUEUE_FULL)]
-        self._line.join(request, now)
-        return self._settle(now)
+        instance = None if self._line else self._roster.least_busy()
+        if instance is None:
+            self._line.join(request, now)
+            return self._start(now)
+        # Nobody waits and somebody is free: the newcomer is first in line and leaves it at once.
+        return [self._assign(instance, request, self._line.pass_through(now)), *self._start(now)]
 
     def cancel(self, request: Hashable, now: float) -> list[Action]:
         """The client of a waiting request is gone."""
@@ -140,30 +146,20 @@ class Dispatcher:
 
     def finished(self, request: Hashable, now: float) -> list[Action]:
         """An assigned request has ended; its channel is told of separately."""
-        run = self._running.pop(request, None)
-        if run is None:
-            return []
-        run.instance.running.discard(request)
-        self._roster.changed(run.instance)
-        return self._settle(now)
+        return [] if self._take_run(request) is None else self._settle(now)
 
     def exchange_ended(
         self, request: Hashable, channel: Hashable, name: str, now: float
     ) -> list[Action]:
         """A request has ended and its channel is idle: ``finished`` and ``channel_idle`` in one."""
-        run = self._running.pop(request, None)
-        if run is not None:
-            run.instance.running.discard(request)
-            self._roster.changed(run.instance)
+        self._take_run(request)
         return self.channel_idle(channel, name, now)
 
     def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
         """The channel was gone before anything was sent: the request takes its old place."""
-        run = self._running.pop(request, None)
+        run = self._take_run(request)
         if run is None:
             return []
-        run.instance.running.discard(request)
-        self._roster.changed(run.instance)
         if self._draining:
             return [Refuse(request, RequestOutcome.DRAINING)]
         self._line.rejoin(request, run.place)
@@ -226,13 +222,18 @@ class Dispatcher:
         return self._retire(instance, reason) + self._settle(now)
 
     def instance_lost(self, name: str, now: float) -> list[Action]:
-        """An instance is gone. Its requests end by ``finished`` when their channels break."""
+        """An instance is gone. Its requests end by ``finished`` when their channels break.
+
+        To be told before that: a slot that frees at a dead instance must be nobody's.
+        """
         instance = self._roster.remove(name)
         if instance is None:
             return []
         for channel in instance.idle:
             self._channels.pop(channel, None)
         instance.idle.clear()
+        for request in instance.running:
+            self._stranded[request] = self._running.pop(request)
         return self._settle(now)
 
     # -- time and the end
@@ -284,17 +285,23 @@ class Dispatcher:
             instance = self._roster.least_busy()
             if instance is None:
                 break
-            actions.append(self._assign(instance))
+            actions.append(self._assign(instance, *self._line.take_first()))
         return actions if self._draining else actions + self._start(now)
 
-    def _assign(self, instance: Instance) -> Assign:
-        request, place = self._line.take_first()
+    def _assign(self, instance: Instance, request: Hashable, place: Place) -> Assign:
         channel, _ = instance.idle.popitem()
         del self._channels[channel]
         instance.running.add(request)
         self._running[request] = _Run(instance, place)
         self._roster.changed(instance)
         return Assign(request, channel)
+
+    def _take_run(self, request: Hashable) -> _Run | None:
+        run = self._running.pop(request, None) or self._stranded.pop(request, None)
+        if run is not None:
+            run.instance.running.discard(request)
+            self._roster.changed(run.instance)
+        return run
 
     def _start(self, now: float) -> list[Action]:
         desired = self._desired

@@ -14,8 +14,9 @@ class Peak:
 
     def note(self, value: int, now: float) -> None:
         """The value is this now."""
-        self._turn(now)
-        self._current = max(self._current, value)
+        if value > self._current or now - self._since >= self._window:
+            self._turn(now)
+            self._current = max(self._current, value)
 
     def at(self, now: float) -> int:
         """The peak."""

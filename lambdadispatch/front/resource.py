@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, cast
 from typing import Protocol as Interface
-from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -17,6 +17,9 @@ from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import Relay, RelayOutcome
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+
+OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOutcome}
+"""What a relay's outcome is called as a request's."""
 
 
 class Refused(Exception):
@@ -86,7 +89,7 @@ class FrontResource(Resource):
         parked.channel = channel
 
         def over(outcome: RelayOutcome) -> None:
-            self._queue.ended(parked, RequestOutcome(outcome))
+            self._queue.ended(parked, OUTCOMES[outcome])
 
         parked.relay = Relay(exchange, channel, answer_reason, over)
         parked.relay.start()

@@ -66,15 +66,13 @@ class ClientConnection(Protocol):
 
     def send(self, head: RequestHead, sink: ResponseSink, extra: bytes = b"") -> None:
         """Begin an exchange; ``head.body`` 0 completes the request, else ``write`` and ``end``."""
-        self.state = after(self.state, Step.REQUEST_BEGUN)
+        self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
         self._sink = sink
         self._chunked = head.body == CHUNKED
         self._reader.expect(head.method)
         if self._slow:
             sink.server_slow()
         self.transport.write(render_request(head, extra))
-        if not head.body:
-            self.state = after(self.state, Step.REQUEST_ENDED)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request's body (not empty)."""

@@ -133,12 +133,11 @@ class ServerConnection(Protocol):
         return True
 
     def _begin(self, head: RequestHead) -> None:
-        self.state = after(self.state, Step.REQUEST_BEGUN)
+        self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
         if not head.body:
             self._reader.next_event()
-            self._request_ended()
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
@@ -148,9 +147,7 @@ class ServerConnection(Protocol):
 
     def _hold_back(self) -> None:
         """Pause or resume the transport by what the reader holds."""
-        unread = self.state is State.OPEN or self.state is State.UPLOADING
-        paused = unread and self.exchange is not None and self.exchange.body_paused
-        full = paused or self._reader.buffered > HELD_OCTETS
+        full = self._reader.buffered > HELD_OCTETS
         if full != self._held_back and self.state is not State.CLOSED:
             self._held_back = full
             if full:

@@ -228,10 +228,14 @@ class ServerExchange:
             self.discard()
 
     def cut(self) -> None:
-        """End the connection so that the client sees the response is not whole."""
+        """End the connection so that the client sees the response is not whole.
+
+        An exchange that is over has no say in what its connection carries now.
+        """
         self._sink = None
         self.on_lost = None
-        self._connection.cut()
+        if self._connection.exchange is self:
+            self._connection.cut()
 
     def switch(self, head: ResponseHead, successor: Protocol) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""

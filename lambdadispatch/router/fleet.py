@@ -127,14 +127,14 @@ class Fleet:
             instance=invocation.instance,
             outcome=outcome,
             reason=reason,
-            requests=invocation.requests,
+            requests=invocation.claim.requests,
             seconds=self._clock.seconds() - invocation.since,
         )
+        self.owner.invocation_ended(_report_of(result, invocation))
         if invocation.session is not None:
             invocation.session.cut("invocation_ended")
         for channel in tuple(invocation.channels):
             channel.lose("invocation_ended")
-        self.owner.invocation_ended(_report_of(result, invocation))
 
     def retire(self, instance: str, reason: str) -> None:
         """Order an instance to finish and leave."""
@@ -156,12 +156,6 @@ class Fleet:
             invocation.claim.channels_open += 1
             invocation.channels.add(channel)
         log.debug("channel {channel} opened", channel=channel.name)
-
-    def assigned(self, channel: Channel) -> None:
-        """Note a request on its way."""
-        invocation = self._invocations.get(channel.instance)
-        if invocation is not None:
-            invocation.requests += 1
 
     def channel_closed(self, channel: Channel, reason: str) -> None:
         """Note that a channel is gone."""
@@ -241,7 +235,7 @@ class Fleet:
                 "called_back": invocation.session is not None,
                 "leaving": invocation.claim.closing,
                 "channels": len(invocation.channels),
-                "requests": invocation.requests,
+                "requests": invocation.claim.requests,
                 "seconds": round(now - invocation.since, 1),
             }
             for invocation in self._invocations

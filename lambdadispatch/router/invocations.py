@@ -20,7 +20,6 @@ class Invocation:
     since: float
     session: Session | None = None
     environment: str = ""
-    requests: int = 0
     channels: set[Channel] = field(default_factory=set)
 
     @property

@@ -151,8 +151,9 @@ class Router:
 
     def session_closed(self, session: Session, reason: str) -> None:
         """An instance has left or is lost."""
-        self._fleet.session_closed(session, reason)
+        # First of all, so that no slot that frees as its channels end is given to anybody.
         self._do(self._dispatcher.instance_lost(session.instance, self._clock.seconds()))
+        self._fleet.session_closed(session, reason)
 
     def invocation_ended(self, report: Callable[[Dispatcher, float], list[Action]]) -> None:
         """The fleet tells that an Invoke call has come back."""
@@ -263,7 +264,7 @@ class Router:
         else:
             self._assigned[parked] = now
             self._assignments = parked.assignment = self._assignments + 1
-            self._fleet.assigned(channel)
+            channel.claim.requests += 1
             parked.callback(channel)
 
 

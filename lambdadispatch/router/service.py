@@ -94,7 +94,8 @@ class RouterService(Service):
 
     def _wanted(self) -> list[Wanted]:
         settings, parts, endpoints = self._settings, self._parts, self._endpoints
-        site: IProtocolFactory = AdminSite(parts.admin)  # type: ignore[no-untyped-call]
+        # Without a reactor a Site takes the global one.
+        site: IProtocolFactory = AdminSite(parts.admin, reactor=self._clock)  # type: ignore[no-untyped-call]
         wanted = []
         if settings.admin_port is not None:
             endpoint = endpoints.tcp(settings.admin_port, settings.admin_interface)

@@ -124,7 +124,7 @@ SETTINGS = (
         "admin_port",
         kinds.whole(0, 65535, off=True),
         5000,
-        "Port for metrics, health and dashboard; 0 picks a free one.",
+        "Port for /health, /ready and /state; 0 picks a free one.",
     ),
     Setting(
         "interface",

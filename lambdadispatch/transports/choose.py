@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IReactorCore
-
 AUTO: Final = "auto"
 UVLOOP: Final = "uvloop"
 TWISTED: Final = "twisted"
@@ -44,23 +42,26 @@ def install(choice: str) -> None:
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
     _loops.append(loop)
-    _reap_children(loop)
+    _reap_children()
 
 
-def _reap_children(loop: asyncio.AbstractEventLoop) -> None:
+def _reap_children() -> None:
     """Let ended child processes be noticed.
 
     When it begins to run, uvloop takes the process's one wake-up descriptor for signals, through
-    which Twisted's reactor would have heard of SIGCHLD.
+    which Twisted's reactor would have heard of SIGCHLD; Python's own handlers it does call.
     """
     from twisted.internet import reactor  # noqa: PLC0415, TID251
     from twisted.internet.process import reapAllProcesses  # noqa: PLC0415
 
+    own = cast(Any, reactor)
+
     def begin() -> None:
-        loop.add_signal_handler(signal.SIGCHLD, reapAllProcesses)
+        signal.signal(signal.SIGCHLD, lambda *_: own.callFromThread(reapAllProcesses))
+        signal.siginterrupt(signal.SIGCHLD, False)
         reapAllProcesses()
 
-    cast(IReactorCore, reactor).callWhenRunning(begin)
+    own.callWhenRunning(begin)
 
 
 def _available() -> bool:

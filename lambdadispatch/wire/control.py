@@ -29,7 +29,7 @@ def upgrade_request(
         b"GET",
         f"/v1/instances/{instance}/{purpose}".encode(),
         (
-            (b"Host", host.encode()),
+            (b"Host", (f"[{host}]" if ":" in host else host).encode()),
             (b"Connection", b"Upgrade"),
             (b"Upgrade", UPGRADES[purpose]),
             (NONCE_FIELD, nonce.encode()),

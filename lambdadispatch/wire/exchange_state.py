@@ -34,6 +34,8 @@ class Step(StrEnum):
     """What moves a connection from one state to another."""
 
     REQUEST_BEGUN = "request_begun"
+    REQUEST_WHOLE = "request_whole"
+    """Begun and ended: a request that has no body."""
     REQUEST_ENDED = "request_ended"
     RESPONSE_ENDED = "response_ended"
     LOST = "lost"
@@ -41,6 +43,7 @@ class Step(StrEnum):
 
 TABLE: Final[dict[tuple[State, Step], State]] = {
     (State.IDLE, Step.REQUEST_BEGUN): State.OPEN,
+    (State.IDLE, Step.REQUEST_WHOLE): State.ANSWERING,
     (State.OPEN, Step.REQUEST_ENDED): State.ANSWERING,
     (State.OPEN, Step.RESPONSE_ENDED): State.UPLOADING,
     (State.ANSWERING, Step.RESPONSE_ENDED): State.IDLE,

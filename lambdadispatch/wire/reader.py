@@ -121,9 +121,12 @@ class MessageReader:
     # -- heads
 
     def _read_head(self) -> Event:
-        if not self._scanned:
-            self._skip_empty_lines()
         buffer = self._buffer
+        if not buffer:
+            return CLOSED if self._eof else NEED_MORE
+        if buffer[0] in b"\r\n" and not self._scanned:
+            self._skip_empty_lines()
+            buffer = self._buffer
         end = buffer.find(b"\r\n\r\n", self._scanned)
         if end < 0:
             return self._incomplete_head()
@@ -167,11 +170,6 @@ class MessageReader:
             f"the head is larger than the {self._limits.head_octets} octets allowed",
             status=431,
         )
-
-    def _fields(self, block: bytes, start: int) -> Fields:
-        if start == len(block):
-            return NO_FIELDS
-        return parse_fields(block[start:], self._limits.fields)
 
     # -- bodies
 
@@ -296,6 +294,11 @@ class MessageReader:
             raise self._fail(_bare_lf_in(block) or error) from None
         self._read = self._read_head
         return End(trailers)
+
+
+def fields_after(block: bytes, start: int, most: int) -> Fields:
+    """The fields of a head whose first line ends at ``start``."""
+    return NO_FIELDS if start == len(block) else parse_fields(block[start:], most)
 
 
 def _bare_lf_in(lines: bytes, start: int = 0) -> RemoteProtocolError | None:

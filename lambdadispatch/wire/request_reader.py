@@ -6,11 +6,12 @@ Sources: RFC 9112 sections 3, 6.1 and 6.3; RFC 9110 section 7.2 (Host).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.fields import Fields
+from lambdadispatch.wire.fields import REMEMBERED_BLOCKS, REMEMBERED_BYTES, Fields
 from lambdadispatch.wire.heads import ANY_VERSION, CHUNKED, REQUEST_LINE, RequestHead
-from lambdadispatch.wire.reader import Event, MessageReader
+from lambdadispatch.wire.reader import Event, MessageReader, fields_after
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]+)(.*)", re.DOTALL)
@@ -20,21 +21,31 @@ class RequestReader(MessageReader):
     """Reads requests, one after another; see ``lambdadispatch.wire.reader``."""
 
     def _parse_head(self, block: bytes) -> Event:
-        line = REQUEST_LINE.match(block)
-        if line is None:
-            raise _bad_request_line(block)
-        method, target, minor = line[1], line[2], int(line[3])
-        fields = self._fields(block, line.end())
-        _check_host(fields, minor)
-        if target[0] != 0x2F or method == b"CONNECT":
-            target = _origin_form(method, target, fields)
-        if fields.chunked and not minor:
-            raise RemoteProtocolError(
-                "bad_transfer_encoding", "a request of HTTP/1.0 has a Transfer-Encoding"
-            )
-        body = CHUNKED if fields.chunked else fields.content_length or 0
-        self._start_body(body)
-        return RequestHead(method, target, minor, fields, body)
+        parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
+        head = parse(block, self._limits.fields)
+        self._start_body(head.body)
+        return head
+
+
+def _parse(block: bytes, most: int) -> RequestHead:
+    line = REQUEST_LINE.match(block)
+    if line is None:
+        raise _bad_request_line(block)
+    method, target, minor = line[1], line[2], int(line[3])
+    fields = fields_after(block, line.end(), most)
+    _check_host(fields, minor)
+    if target[0] != 0x2F or method == b"CONNECT":
+        target = _origin_form(method, target, fields)
+    if fields.chunked and not minor:
+        raise RemoteProtocolError(
+            "bad_transfer_encoding", "a request of HTTP/1.0 has a Transfer-Encoding"
+        )
+    body = CHUNKED if fields.chunked else fields.content_length or 0
+    return RequestHead(method, target, minor, fields, body)
+
+
+# A client that asks for the same again, as many do, sends the same octets again.
+_parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
 
 
 def _bad_request_line(block: bytes) -> RemoteProtocolError:

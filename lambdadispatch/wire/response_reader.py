@@ -5,7 +5,10 @@ Source: RFC 9112 sections 4 and 6.3.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lambdadispatch.wire.errors import RemoteProtocolError
+from lambdadispatch.wire.fields import REMEMBERED_BLOCKS, REMEMBERED_BYTES, Fields
 from lambdadispatch.wire.heads import (
     BODILESS,
     CHUNKED,
@@ -13,7 +16,7 @@ from lambdadispatch.wire.heads import (
     TO_CLOSE,
     ResponseHead,
 )
-from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, MessageReader
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, MessageReader, fields_after
 
 
 class ResponseReader(MessageReader):
@@ -44,25 +47,35 @@ class ResponseReader(MessageReader):
         return super()._fail(error)
 
     def _parse_head(self, block: bytes) -> Event:
-        line = STATUS_LINE.match(block)
-        if line is None:
-            raise RemoteProtocolError("bad_status_line", f"{block[:40]!r} is not a status line")
-        minor, status = int(line[1]), int(line[2])
-        fields = self._fields(block, line.end())
-        if fields.chunked and not minor:
-            raise RemoteProtocolError(
-                "bad_transfer_encoding", "a response of HTTP/1.0 has a Transfer-Encoding"
-            )
-        if status < 200:
-            return ResponseHead(status, line[3] or b"", minor, fields, 0)
-        body = self._body_length(status, fields.chunked, fields.content_length)
-        self._method = None
-        self._start_body(body)
-        return ResponseHead(status, line[3] or b"", minor, fields, body)
+        parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
+        head = parse(block, self._limits.fields, self._method == b"HEAD")
+        if head.status >= 200:
+            self._method = None
+            self._start_body(head.body)
+        return head
 
-    def _body_length(self, status: int, chunked: bool, length: int | None) -> int:
-        if self._method == b"HEAD" or status in BODILESS:
-            return 0
-        if chunked:
-            return CHUNKED
-        return TO_CLOSE if length is None else length
+
+def _parse(block: bytes, most: int, bodiless: bool) -> ResponseHead:
+    """``bodiless``: by the method of its request this response has no body."""
+    line = STATUS_LINE.match(block)
+    if line is None:
+        raise RemoteProtocolError("bad_status_line", f"{block[:40]!r} is not a status line")
+    minor, status = int(line[1]), int(line[2])
+    fields = fields_after(block, line.end(), most)
+    if fields.chunked and not minor:
+        raise RemoteProtocolError(
+            "bad_transfer_encoding", "a response of HTTP/1.0 has a Transfer-Encoding"
+        )
+    body = 0
+    if status >= 200 and status not in BODILESS and not bodiless:
+        body = _body_length(fields)
+    return ResponseHead(status, line[3] or b"", minor, fields, body)
+
+
+_parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
+
+
+def _body_length(fields: Fields) -> int:
+    if fields.chunked:
+        return CHUNKED
+    return TO_CLOSE if fields.content_length is None else fields.content_length

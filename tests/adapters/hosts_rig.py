@@ -125,6 +125,7 @@ class Rig:
         self.network = MemoryNetwork(self.clock, chunk=chunk, window=window)
         self.served: list[ServerExchange] = []
         self.ended = 0
+        self.on_ended: Callable[[], object] = int
         self.server = HttpServer(self._on_request, self._on_refused)
         self.network.listen_endpoint(CHANNEL).listen(self.server)
         self.host = make_host(self)
@@ -137,6 +138,7 @@ class Rig:
             over.append(True)
             assert len(over) == 1, "on_end was called twice"
             self.ended += 1
+            self.on_ended()
 
         self.host.serve(exchange, ended)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from html import escape
 
 from lambda_side.demo import BLOCK, FACTS, PATHS, Demo, serve
 from lambda_side.hosts.host import Host
@@ -19,12 +20,12 @@ MIB = 1 << 20
 
 
 def in_process(rig: Rig) -> Host:
-    return WebHost(rig.clock, Demo())  # type: ignore[arg-type]
+    return WebHost(rig.clock, Demo())
 
 
 def on_a_port(rig: Rig) -> Host:
     """The demo as a server of its own, the rig's host passing on to it."""
-    demo = WebHost(rig.clock, Demo())  # type: ignore[arg-type]
+    demo = WebHost(rig.clock, Demo())
     server = HttpServer(
         lambda exchange: demo.serve(exchange, lambda: None),
         lambda exchange, error: exchange.respond(error.status),
@@ -57,13 +58,7 @@ class PathTests(DemoCase):
         answer = self.get("/")
         self.assertEqual(answer.field("Content-Type"), "text/html; charset=utf-8")
         for path, what in PATHS:
-            self.assertIn(f'<a href="/{path}">/{path}</a>: {what}'.encode(), answer.body)
-
-    def test_every_linked_path_is_there(self) -> None:
-        for path, _ in PATHS:
-            client = self.rig.ask(request("GET", f"/{path}"), 6)
-            expected = 404 if path.startswith("status") else 200
-            self.assertEqual(client.answer().status, expected, path)
+            self.assertIn(f'<a href="/{path}">/{path}</a>: {escape(what)}'.encode(), answer.body)
 
     def test_fact(self) -> None:
         found = [json.loads(self.get("/fact").body) for _ in range(len(FACTS) + 1)]
@@ -111,6 +106,16 @@ class PathTests(DemoCase):
         self.assertEqual(self.ask_for("POST", "/ping", body=b"x").status, 405)
         head = self.ask_for("HEAD", "/ping")
         self.assertEqual((head.status, head.field("Content-Length")), (200, "5"))
+
+
+class LinkTests(DemoCase):
+    """What the index links to."""
+
+    def test_every_linked_path_is_there(self) -> None:
+        for path, _ in PATHS:
+            client = self.rig.ask(request("GET", f"/{path}"), 6)
+            expected = 404 if path.startswith("status") else 200
+            self.assertEqual(client.answer().status, expected, path)
 
 
 class TimedTests(DemoCase):
@@ -191,7 +196,7 @@ class EchoTests(DemoCase):
         return client.answer(b"POST").body
 
     def test_reader_that_is_slow_holds_the_sender_back(self) -> None:
-        data = pattern(8 * MIB)
+        data = pattern(4 * MIB)
         client = self.rig.client()
         client.link.freeze("client")
         self.rig.send(client, request("POST", "/echo", f"Content-Length: {len(data)}"))

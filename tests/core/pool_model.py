@@ -80,9 +80,8 @@ class PoolModel:
 
     def wanted(self) -> int:
         limits = self.limits
-        wanted = simple(
-            limits.max_concurrent, limits.multiplier, len(self.waiting), len(self.running)
-        )
+        living = [run for run in self.running if run.instance in self.instances]
+        wanted = simple(limits.max_concurrent, limits.multiplier, len(self.waiting), len(living))
         return min(wanted, limits.max_instances)
 
     def wanted_since(self, past: float) -> int:

@@ -87,6 +87,15 @@ def test_a_channel_that_is_idle_before_its_request_is_finished_waits_for_that() 
     assert dispatcher.finished("r", 1.0) == [Assign("t", "a2")]
 
 
+def test_a_request_and_its_channel_end_as_one_event() -> None:
+    dispatcher = with_instance(channels=2)
+    for name in "rst":
+        dispatcher.submit(name, 0.0)
+    assert dispatcher.exchange_ended("r", "a2", "a", 1.0) == [Assign("t", "a2")]
+    assert dispatcher.exchange_ended("s", "a1", "a", 1.0) == []
+    assert (dispatcher.running, dispatcher.idle_channels) == (1, 1)
+
+
 def test_the_least_busy_instance_is_given_the_next_request() -> None:
     dispatcher = with_instance(channels=2)
     dispatcher.submit("r", 0.0)
@@ -232,8 +241,27 @@ def test_a_lost_instance_is_replaced_at_once_if_wanted() -> None:
     dispatcher.submit("r", 0.0)
     dispatcher.submit("s", 0.0)
     assert dispatcher.instance_lost("a", 1.0) == [Invoke(2)]
+    assert (dispatcher.waiting, dispatcher.running, dispatcher.open_instances) == (1, 1, 0)
     assert dispatcher.finished("r", 1.0) == []
-    assert (dispatcher.waiting, dispatcher.running, dispatcher.open_instances) == (1, 0, 0)
+    assert (dispatcher.waiting, dispatcher.running) == (1, 0)
+
+
+def test_what_ran_on_a_lost_instance_starts_no_other() -> None:
+    dispatcher = with_instance(channels=2)
+    for name in "rs":
+        dispatcher.submit(name, 0.0)
+    assert dispatcher.instance_lost("a", 1.0) == []
+    assert dispatcher.finished("r", 1.0) == dispatcher.finished("s", 1.0) == []
+
+
+def test_an_assignment_to_a_lost_instance_that_fails_takes_its_old_place() -> None:
+    dispatcher = with_instance(channels=1)
+    for name in "rs":
+        dispatcher.submit(name, 0.0)
+    dispatcher.instance_lost("a", 1.0)
+    dispatcher.assignment_failed("r", 1.0)
+    dispatcher.instance_opened(2, "b", 2.0)
+    assert assigned(dispatcher.channel_idle("b1", "b", 2.0)) == ["r"]
 
 
 def test_an_idle_channel_of_a_lost_instance_is_gone() -> None:

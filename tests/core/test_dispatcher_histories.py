@@ -78,9 +78,12 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.cancel(request, self.model.now))
 
     @precondition(lambda self: self.model.running)
-    @rule(pick=PICK, first=st.sampled_from(["request", "channel"]))
+    @rule(pick=PICK, first=st.sampled_from(["request", "channel", "both"]))
     def answered(self, pick: int, first: str) -> None:
         run = self.model.running[pick % len(self.model.running)]
+        if first == "both":
+            self.exchange_ended(run)
+            return
         if first == "channel":
             self.channel_free(run)
         self.ended(run, RequestOutcome.ANSWERED)
@@ -112,11 +115,21 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.finished(run.request, self.model.now))
         assert self.pool.finished(run.request, self.model.now) == []
 
-    def channel_free(self, run: NaiveRun) -> None:
+    def exchange_ended(self, run: NaiveRun) -> None:
+        model = self.model
+        model.running.remove(run)
+        model.end(run.request, RequestOutcome.ANSWERED)
+        self.offered(run)
+        self.do(self.pool.exchange_ended(run.request, run.channel, run.instance.name, model.now))
+
+    def offered(self, run: NaiveRun) -> None:
         if run.instance in self.model.open:
             run.instance.idle.append(run.channel)
         else:
             self.model.rejected.append(run.channel)
+
+    def channel_free(self, run: NaiveRun) -> None:
+        self.offered(run)
         self.do(self.pool.channel_idle(run.channel, run.instance.name, self.model.now))
 
     # -- channels

@@ -118,6 +118,11 @@ CASES: dict[str, Case] = {
         ["/", "/health", "/a/b~%20"], ["", "health", "/a b", "/a?b", "/a#b", "/\u00e9"]
     ),
     "keep_alive_timeout": seconds(1, 3600),
+    "transport": text(["auto", "uvloop", "twisted"], ["", "libuv", "epoll"]),
+    "access_log": (
+        [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
+        ["", "on", "off", "2"],
+    ),
     "local_function_timeout": seconds(0.1, 900),
     "local_concurrency": whole(1, 100_000),
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from twisted.python.failure import Failure
 
 from tests.http11.stage import failures_logged
 
@@ -14,7 +15,8 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
-def no_failure_is_logged() -> Iterator[None]:
+def failures() -> Iterator[list[Failure]]:
+    """What was logged; a test that causes failures takes them out."""
     with failures_logged() as failures:
-        yield
+        yield failures
     assert failures == []

@@ -144,6 +144,7 @@ class Client(Peer):
     def __init__(self, number: int, plans: list[Plan]) -> None:
         super().__init__()
         self.plans = plans
+        self.leaving = False
         self.names = [f"{number}.{index}" for index in range(len(plans))]
         pairs = zip(plans, self.names, strict=True)
         self.output = b"".join(plan.request(name) for plan, name in pairs)
@@ -152,6 +153,11 @@ class Client(Peer):
         data, self.output = self.output[:size], self.output[size:]
         if data and self.ended is None:
             self.send(data)
+
+    def leave(self) -> None:
+        """Close: it reads no more, but what it has said is still to be sent."""
+        self.leaving = True
+        self.transport.loseConnection()
 
 
 Action = tuple[str, int, int]
@@ -213,7 +219,7 @@ class World(RelayStage):
             "ask": lambda: client.say(size),
             "pause client": client.transport.pauseProducing,
             "resume client": client.transport.resumeProducing,
-            "close client": client.transport.loseConnection,
+            "close client": client.leave,
             "reset client": client.transport.abortConnection,
             "connect": self.connect,
         }
@@ -237,6 +243,14 @@ class World(RelayStage):
                 peer.transport.resumeProducing()
         for client in self.clients:
             client.say(len(client.output))
+        self._answer_all()
+        for client in self.clients:
+            if client.leaving and client.ended is None:
+                # It waits for the server to read on, and the server for it: only time ends that.
+                client.transport.abortConnection()
+        self._answer_all()
+
+    def _answer_all(self) -> None:
         self.pump()
         for _ in range(4 * len(self._plans) + 4):
             if self.waiting and not self.idle:

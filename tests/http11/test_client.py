@@ -308,7 +308,7 @@ def test_losing_a_connection_is_told_to_its_sink(chunk: int | None) -> None:
 def test_a_request_while_another_is_answered_is_refused() -> None:
     owner = Owner()
     owner.ask()
-    with pytest.raises(LocalProtocolError, match="request_begun cannot happen while answering"):
+    with pytest.raises(LocalProtocolError, match="request_whole cannot happen while answering"):
         owner.connection.send(GET, Answer())
 
 

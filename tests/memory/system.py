@@ -7,6 +7,7 @@ Lambda side, which call back over the in-memory network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -58,7 +59,8 @@ class Running:
 
 
 class MemoryLambda:
-    """Stands for AWS: ``invoke`` starts an instance after ``cold_start`` seconds.
+    """Stands for AWS: ``invoke`` starts an instance after ``cold_start`` seconds, and tells its
+    answer ``answer_time`` after it was given.
 
     ``refuse`` and ``on_start`` let a test decide what becomes of a start.
     """
@@ -68,6 +70,7 @@ class MemoryLambda:
         self.network = network
         self.host = host
         self.cold_start = 0.0
+        self.answer_time = 0.0
         self.timeout = 900.0
         self.refuse: InvokeResult | None = None
         self.on_start: Callable[[Running], None] | None = None
@@ -104,7 +107,11 @@ class MemoryLambda:
         running.instance = instance
 
         def answered(answer: InvokeAnswer) -> None:
-            running.end(Outcome.RETURNED, answer.encode())
+            end = partial(running.end, Outcome.RETURNED, answer.encode())
+            if self.answer_time:
+                self.clock.callLater(self.answer_time, end)
+            else:
+                end()
 
         instance.run().addCallback(answered)
 

@@ -37,7 +37,12 @@ GONE_LIMIT = 5.0
 """Seconds that processes may take to be gone after the router is."""
 STEP = 0.02
 MARK = "ROUTER_TEST_MARK"
-BROKEN = ("Traceback", "Unhandled", "a regular task failed")
+BROKEN = (
+    "Traceback (most recent",
+    "Unhandled Error",
+    "Unhandled error in",
+    "a regular task failed",
+)
 """What no log may hold."""
 
 
@@ -104,26 +109,6 @@ def marked(mark: str) -> list[int]:
         if variables and wanted in variables.split(b"\0") and alive(int(entry.name)):
             found.append(int(entry.name))
     return found
-
-
-class Memory:
-    """How much a process grows, at its peak, from now on."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is what there is now
-        self.before = self._kilobytes("VmRSS")
-
-    @property
-    def grown(self) -> float:
-        """MiB."""
-        return (self._kilobytes("VmHWM") - self.before) / 1024
-
-    def _kilobytes(self, name: str) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
-        assert found, status
-        return int(found[1])
 
 
 class RunningRouter:

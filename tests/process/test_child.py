@@ -217,3 +217,32 @@ def test_launcher_codes(command: list[str], code: int, said: bytes) -> None:
 def test_launcher_whose_parent_is_gone() -> None:
     launcher = [sys.executable, "-I", "-S", LAUNCHER, "1", "true"]
     assert subprocess.run(launcher, timeout=LIMIT, check=False).returncode == 125
+
+
+def run_demo(port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lambda_side.demo", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_demo_says_where_it_listens_and_a_second_one_cannot() -> None:
+    with run_demo(0) as demo:
+        try:
+            assert demo.stdout is not None
+            port = int(demo.stdout.readline().rpartition(":")[2].strip("/\n"))
+            with socket.create_connection(("127.0.0.1", port), LIMIT) as client:
+                client.sendall(b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                answer = client.makefile("rb").read()
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert answer.endswith(b"\r\n\r\npong\n")
+            with run_demo(port) as second:
+                said = second.communicate(timeout=LIMIT)[1]
+            assert second.returncode == 1
+            assert f"127.0.0.1:{port}: " in said
+        finally:
+            demo.terminate()
+            demo.communicate(timeout=LIMIT)
+    assert demo.returncode == 0

@@ -132,6 +132,20 @@ def test_damaged_responses_are_read_the_same_in_any_pieces(
     assert read_responses(cut_at(stream, places), eof=eof, methods=methods) == whole
 
 
+@given(st.lists(st.tuples(responses(), st.booleans()), min_size=1, max_size=4))
+def test_heads_that_are_remembered_change_nothing(
+    messages: list[tuple[tuple[bytes, Notes], bool]],
+) -> None:
+    """The same octets answer GET and HEAD differently, however often they come."""
+    for (data, expected), is_head in messages * 2:
+        notes = read_responses([data], methods=[b"HEAD" if is_head else b"GET"])
+        if is_head:
+            assert str(notes[0]).endswith("HTTP/1.1 0")
+            assert notes[1] == "end"
+        else:
+            assert notes == [*expected, "more"]
+
+
 SCRAPS = st.lists(
     st.one_of(
         st.binary(max_size=8),
