@@ -29,7 +29,8 @@ def upgrade_request(
         b"GET",
         f"/v1/instances/{instance}/{purpose}".encode(),
         (
-            (b"Host", (f"[{host}]" if ":" in host else host).encode()),
+            # An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
+            (b"Host", (f"[{host}]" if host.count(":") > 1 else host).encode()),
             (b"Connection", b"Upgrade"),
             (b"Upgrade", UPGRADES[purpose]),
             (NONCE_FIELD, nonce.encode()),
