@@ -37,6 +37,7 @@ class Process:
         self._wall_clock = wall_clock
         self._environment = environment
         self._instance: Instance | None = None
+        self._serving = False
         self._stopping = ""
 
     async def run(self) -> int:
@@ -48,16 +49,23 @@ class Process:
             await self._runtime.fail_init("Application.StartFailed", str(error))
             return 1
         while not self._stopping:
-            await self._serve(await self._runtime.next())
+            event = await self._runtime.next()
+            self._serving = True
+            await self._serve(event)
+            self._serving = False
         await self._host.stop()
         return 0 if self._stopping == "terminated" else 1
 
     def stop(self, reason: str) -> bool:
-        """Finish what runs and end; whether there is an invocation that must end first."""
+        """Finish what runs and end; whether there is an invocation that must end first.
+
+        An invocation has ended when its answer has been given, not when its instance has.
+        """
         self._stopping = self._stopping or reason
+        serving = self._serving
         if self._instance is not None:
             self._instance.leave(reason)
-        return self._instance is not None
+        return serving
 
     async def _serve(self, event: Event) -> None:
         try:

@@ -127,9 +127,13 @@ class ClientConnection(Protocol):
         self.owner.connection_opened(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Twisted: bytes arrived."""
-        self._reader.feed(data)
-        self._advance()
+        """Twisted: bytes arrived; a small response comes whole."""
+        whole = self._reader.whole(data) if self.state is State.ANSWERING else None
+        if whole is None:
+            self._reader.feed(data)
+            self._advance()
+        else:
+            self._take_whole(*whole)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone. Only an orderly end can complete a response."""
@@ -186,6 +190,16 @@ class ClientConnection(Protocol):
         elif not isinstance(event, RequestHead):
             self._response_ended(sink, event.trailers)
         return True
+
+    def _take_whole(self, head: ResponseHead, body: bytes) -> None:
+        sink = self._sink
+        assert sink is not None, "a response is read for somebody"
+        self._keep = head.keep_alive
+        sink.response_head(head)
+        if body:
+            sink.response_data(body)
+        if self.state is State.ANSWERING:
+            self._response_ended(sink, ())
 
     def _response_ended(self, sink: ResponseSink, trailers: Pairs) -> None:
         self.state = after(self.state, Step.RESPONSE_ENDED)

@@ -67,8 +67,13 @@ class ServerConnection(Protocol):
         """Twisted: bytes arrived."""
         if self._lingering:
             return
-        self._reader.feed(data)
-        self._advance()
+        free = self.state is State.IDLE and not self.closing
+        head = self._reader.whole(data) if free else None
+        if head is None:
+            self._reader.feed(data)
+            self._advance()
+        else:
+            self._begin(head)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
@@ -120,6 +125,8 @@ class ServerConnection(Protocol):
     def _take(self, event: Event) -> bool:
         """Pass on one event; whether to go on."""
         if isinstance(event, RequestHead):
+            if not event.body:
+                self._reader.next_event()  # its End, which says nothing more
             self._begin(event)
             return True
         exchange = self.exchange
@@ -136,8 +143,6 @@ class ServerConnection(Protocol):
         self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
-        if not head.body:
-            self._reader.next_event()
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:

@@ -13,7 +13,7 @@ the request its old place back, by the same path as any other event.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -224,7 +224,7 @@ class Router:
 
     # -- carrying out
 
-    def _do(self, actions: Iterable[Action]) -> None:
+    def _do(self, actions: list[Action]) -> None:
         self._actions.extend(actions)
         if self._carrying:
             return

@@ -20,6 +20,14 @@ _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]+)(.*)", re.DOTALL)
 class RequestReader(MessageReader):
     """Reads requests, one after another; see ``lambdadispatch.wire.reader``."""
 
+    def whole(self, data: bytes) -> RequestHead | None:
+        """The request that ``data`` is, if it is exactly one without a body and nothing came
+        before it; else None, and ``data`` is to be fed. Not to be called within a message.
+        """
+        if self._buffer or len(data) > min(REMEMBERED_BYTES, self._limits.head_octets):
+            return None
+        return _whole_remembered(data, self._limits.fields)
+
     def _parse_head(self, block: bytes) -> Event:
         parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
         head = parse(block, self._limits.fields)
@@ -44,8 +52,19 @@ def _parse(block: bytes, most: int) -> RequestHead:
     return RequestHead(method, target, minor, fields, body)
 
 
+def _whole(data: bytes, most: int) -> RequestHead | None:
+    if data.find(b"\r\n\r\n") != len(data) - 4:
+        return None
+    try:
+        head = _parse(data[:-2], most)
+    except RemoteProtocolError:
+        return None
+    return None if head.body else head
+
+
 # A client that asks for the same again, as many do, sends the same octets again.
 _parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
+_whole_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
 
 
 def _bad_request_line(block: bytes) -> RemoteProtocolError:

@@ -36,6 +36,22 @@ class ResponseReader(MessageReader):
         """A request with ``method`` was sent; the next response answers it."""
         self._method = method
 
+    def whole(self, data: bytes) -> tuple[ResponseHead, bytes] | None:
+        """The response that ``data`` is, head and body, if it is exactly one of declared length
+        and nothing came before it; else None, and ``data`` is to be fed.
+        """
+        method = self._method
+        if self._buffer or method is None or method == b"HEAD":
+            return None
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 <= end <= min(REMEMBERED_BYTES, self._limits.head_octets):
+            return None
+        head = _parse_quietly(data[: end - 2], self._limits.fields)
+        if head is None or head.status < 200 or len(data) - end != head.body:
+            return None
+        self._method = None
+        return head, data[end:]
+
     def _read_head(self) -> Event:
         if self._method is None and self._buffer:
             # At its first byte: left alone, it would pass for the answer to the next request.
@@ -70,6 +86,14 @@ def _parse(block: bytes, most: int, bodiless: bool) -> ResponseHead:
     if status >= 200 and status not in BODILESS and not bodiless:
         body = _body_length(fields)
     return ResponseHead(status, line[3] or b"", minor, fields, body)
+
+
+@lru_cache(maxsize=REMEMBERED_BLOCKS)
+def _parse_quietly(block: bytes, most: int) -> ResponseHead | None:
+    try:
+        return _parse(block, most, bodiless=False)
+    except RemoteProtocolError:
+        return None
 
 
 _parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)

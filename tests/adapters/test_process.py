@@ -23,6 +23,7 @@ class FakeRuntime:
 
     def __init__(self) -> None:
         self.waiting: Deferred[Event] = Deferred()
+        self.accepting: Deferred[None] | None = None
         self.told: list[tuple[str, ...]] = []
 
     async def next(self) -> Event:
@@ -32,6 +33,8 @@ class FakeRuntime:
     async def respond(self, request_id: str, body: bytes) -> None:
         answer = InvokeAnswer.decode(body)
         self.told.append((request_id, answer.reason))
+        if self.accepting is not None:
+            await self.accepting
 
     async def fail(self, request_id: str, kind: str, message: str) -> None:
         self.told.append((request_id, kind, message))
@@ -172,6 +175,16 @@ class ProcessTests(NetworkCase):
         self.assertEqual(self.successResultOf(code), 0)
         self.say(ADMITTED)
         self.assertIsNot(self.peers[0].lost, None)
+
+    def test_stopping_while_the_answer_is_being_given(self) -> None:
+        code = self.serve()
+        self.runtime.accepting = Deferred()
+        self.hang_up(0)
+        self.assertEqual(self.runtime.told, [("r1", "router_lost")])
+        self.assertTrue(self.process.stop("terminated"))
+        self.assertNoResult(code)
+        self.runtime.accepting.callback(None)
+        self.assertEqual(self.successResultOf(code), 0)
 
     def test_stopping_between_invocations(self) -> None:
         self.run_process()

@@ -60,7 +60,10 @@ class TickerTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_tick_may_stop_it(self) -> None:
-        ticker = Ticker(self.clock, 0.5, lambda: ticker.stop())
+        def stop() -> None:
+            ticker.stop()
+
+        ticker = Ticker(self.clock, 0.5, stop)
         ticker.start()
         self.clock.advance(0.5)
         self.assertEqual(self.clock.getDelayedCalls(), [])

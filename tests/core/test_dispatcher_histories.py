@@ -241,7 +241,7 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.warm_up(self.model.now))
         assert self.model.starts == before + (idle and not held)
 
-    @precondition(lambda self: len(self.model.arrived) > 15)
+    @precondition(lambda self: len(self.model.arrived) > 4)
     @rule()
     def drain(self) -> None:
         self.model.drained = True

@@ -240,6 +240,18 @@ def test_what_follows_an_answer_is_never_the_answer_to_the_next_request(
     assert owner.connection.state is State.CLOSED
 
 
+@pytest.mark.parametrize("extra", [b"x", OK, b"HTTP/1.1 200 OK\r\nContent-Le"])
+def test_a_request_that_waits_for_the_answers_end_does_not_get_what_follows(extra: bytes) -> None:
+    class Eager(Owner):
+        def connection_idle(self, connection: ClientConnection) -> None:
+            super().connection_idle(connection)
+            connection.send(GET, late)
+
+    owner, late = Eager(), Answer()
+    assert owner.ask(OK + extra).notes == OK_READ
+    assert (owner.told, late.notes) == (["opened", "unasked"], [])
+
+
 @CHUNKS
 @pytest.mark.parametrize("extra", [b"x", OK])
 def test_what_follows_an_answer_while_the_request_still_goes_out(

@@ -97,6 +97,31 @@ def test_a_slow_application_holds_the_client_back(head: bytes, data: bytes) -> N
     assert stage.outcomes == [[RelayOutcome.ANSWERED]]
 
 
+@pytest.mark.parametrize("how", ["asks to close", "closes", "is lost"])
+def test_a_client_can_finish_for_an_application_that_was_slow_and_left(how: str) -> None:
+    """Nobody reads the rest any more, so nothing holds the client back."""
+    stage = RelayStage()
+    stage.application.transport.pauseProducing()
+    client = stage.client()
+    upload = Pusher(client.transport, b"POST / HTTP/1.1\r\nHost: a\r\n" + LENGTH + bytes(LARGE))
+    upload.start()
+    stage.pump()
+    assert upload.sent < ON_THE_WAY
+    closing = b"Connection: close\r\n\r\n" if how == "asks to close" else b"\r\n"
+    stage.application.send(OK[:-2] + closing)
+    stage.pump()
+    if how == "closes":
+        stage.application.transport.loseConnection()
+    elif how == "is lost":
+        stage.application.transport.abortConnection()
+    stage.pump()
+    assert stage.outcomes == [[RelayOutcome.ANSWERED]]
+    client.send(GET)
+    stage.connect()
+    stage.pump()
+    assert stage.application.requests() == ["GET / HTTP/1.1 0", "end", "more"]
+
+
 def test_each_direction_is_held_back_by_itself() -> None:
     stage = RelayStage()
     stage.application.transport.pauseProducing()

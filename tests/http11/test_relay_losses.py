@@ -314,6 +314,20 @@ def test_an_answer_longer_than_it_said(chunk: int | None) -> None:
     serves_again(stage, client)
 
 
+def test_nobody_who_waits_gets_what_follows_the_answer_to_another() -> None:
+    stage = RelayStage()
+    client, other = stage.client(GET), stage.client(GET)
+    stage.application.send(OK + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+    stage.pump()
+    assert client.answers() == [*OK_READ, "more"]
+    assert other.received == b""
+    stage.connect()
+    stage.pump()
+    stage.application.send(OK)
+    stage.pump()
+    assert other.answers() == [*OK_READ, "more"]
+
+
 @CHUNKS
 def test_a_request_whose_body_breaks_a_rule(chunk: int | None) -> None:
     stage = RelayStage(chunk)

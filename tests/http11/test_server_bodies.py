@@ -7,7 +7,7 @@ import pytest
 from lambdadispatch.http11.server import HELD_OCTETS
 from lambdadispatch.http11.server_exchange import DISCARDED_OCTETS
 from lambdadispatch.wire.heads import response
-from tests.http11.stage import Body, Peer, Pusher, ServerStage
+from tests.http11.stage import Body, HalfClosingPeer, Peer, Pusher, ServerStage
 
 GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 LARGE = 1 << 20
@@ -152,6 +152,19 @@ def test_a_large_body_nobody_wanted_closes_the_connection(
     assert client.answers() == ["413 Content Too Large HTTP/1.1 0", "end", "closed"]
     assert b"Connection: close\r\n" in client.received
     assert lost == []
+
+
+def test_a_large_body_nobody_wanted_is_not_kept_while_the_client_sends_on() -> None:
+    stage = ServerStage()
+    client = HalfClosingPeer()
+    stage.client(TOO_LARGE + bytes(50_000), client)
+    assert stage.held == 50_000
+    stage.exchanges[0].respond(413)
+    for _ in range(10):
+        client.send(bytes(65536))
+        stage.pump()
+    assert (stage.held, client.finished, client.ended) == (0, True, None)
+    assert stage.reads(server_side(stage))
 
 
 def test_a_body_that_was_complete_needs_no_passing_over() -> None:

@@ -25,9 +25,12 @@ def refuses(port: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_what_runs_is_finished_and_nothing_new_is_taken(number: int) -> None:
-    with serving() as router:
+@pytest.mark.parametrize(
+    ("number", "transport"),
+    [(signal.SIGTERM, "auto"), (signal.SIGINT, "auto"), (signal.SIGTERM, "twisted")],
+)
+def test_what_runs_is_finished_and_nothing_new_is_taken(number: int, transport: str) -> None:
+    with serving("--transport", transport) as router:
         answers = all_at_once(router.port, ["/delay?ms=2000"] * 20)
         until(lambda: running(router) == 20, "all twenty run")
         router.send(number)
