@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import secrets
@@ -67,6 +68,8 @@ def makeService(options: Options) -> IService:
     # Again when it runs: the reactor puts its own in their place as it begins to.
     _end_by_signals(reactor, service)
     reactor.callWhenRunning(_end_by_signals, reactor, service)
+    # What is there by now stays: the garbage collector need not look at it again and again.
+    reactor.callWhenRunning(gc.freeze)
     return service
 
 

@@ -89,6 +89,7 @@ class FrontResource(Resource):
         parked.channel = channel
 
         def over(outcome: RelayOutcome) -> None:
+            parked.relay = None
             self._queue.ended(parked, OUTCOMES[outcome])
 
         parked.relay = Relay(exchange, channel, answer_reason, over)

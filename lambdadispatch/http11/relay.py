@@ -62,7 +62,7 @@ class Relay:
     the exchange is over, with the outcome.
     """
 
-    __slots__ = ("_connection", "_exchange", "_on_outcome", "_over", "_refuse")
+    __slots__ = ("_connection", "_exchange", "_on_outcome", "_refuse")
 
     def __init__(
         self,
@@ -74,8 +74,7 @@ class Relay:
         self._exchange = exchange
         self._connection = connection
         self._refuse = refuse
-        self._on_outcome = on_outcome
-        self._over = False
+        self._on_outcome: Callable[[RelayOutcome], None] | None = on_outcome
 
     def start(self, extra: bytes = b"") -> None:
         """Send the request's head, with ``extra`` field lines, and let the body follow."""
@@ -88,16 +87,20 @@ class Relay:
 
     def expire(self) -> None:
         """The response has taken too long to begin."""
-        if not self._over and not self._exchange.answer_begun:
+        if self._on_outcome is not None and not self._exchange.answer_begun:
             outcome = RelayOutcome.FIRST_BYTE_TIMEOUT
             self._connection.cut(outcome)
             self._end(outcome)
             self._refuse(self._exchange, 504, outcome)
 
     def _end(self, outcome: RelayOutcome) -> None:
-        if not self._over:
-            self._over = True
-            self._on_outcome(outcome)
+        """Over: report it, and let go of everything, for objects that hold each other have to be
+        found by the garbage collector.
+        """
+        on_outcome, self._on_outcome = self._on_outcome, None
+        if on_outcome is not None:
+            self._exchange.release()
+            on_outcome(outcome)
 
     # -- from the client: RequestSink
 

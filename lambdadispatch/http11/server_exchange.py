@@ -88,6 +88,10 @@ class ServerExchange:
         if self.takes_body:
             self._connection.body_wanted()
 
+    def release(self) -> None:
+        """Tell its sink nothing more."""
+        self._sink = None
+
     def discard(self) -> None:
         """Pass over the rest of the body."""
         self._sink = None

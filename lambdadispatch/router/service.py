@@ -120,6 +120,8 @@ class RouterService(Service):
         self._backend.start().addCallbacks(self._started, self._failed)
 
     def _started(self, host: str) -> None:
+        if not self.running:
+            return
         callback = self._callback(host)
         log.info(
             "functions are told to call back to {host} port {port}{tls}",
