@@ -7,12 +7,13 @@ STAMP := $(VENV)/.installed
 PORT ?= 5002
 APP ?= lambda_side.demo:resource
 
-.PHONY: run test lint bench clean help
+.PHONY: run test lint compile bench clean help
 
 help:
 	@echo "make run     serve the demo application on http://localhost:$(PORT)"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make compile compile the hot modules by mypyc; make clean undoes it"
 	@echo "make bench   measure (needs wrk; installs it as a system package when root)"
 	@echo "make clean   remove what was made"
 
@@ -36,9 +37,14 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+compile: $(STAMP)
+	@echo "compiling the hot modules (about a minute; needs a C compiler)"
+	@LAMBDADISPATCH_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace
+
 # CASE, ROUNDS, SECONDS, CONTENDERS and ROUTER_FLAGS reach it through the environment.
 bench: $(STAMP)
 	@$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find lambdadispatch -name '*.so' -delete
+	rm -rf *__mypyc*.so $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis

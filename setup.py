@@ -1,10 +1,34 @@
-"""Packaging.
+"""Packaging, and the optional compilation of the hot modules.
 
 ``package_dir`` must name the root: without it an editable install does not put
 ``twisted/plugins`` on the path and the twistd plugin is silently missing.
+
+With LAMBDADISPATCH_COMPILE=1 the pure layers, which need no change for it, are compiled by mypyc
+(``make compile``); without it, or without a C compiler, the same modules are interpreted.
 """
 
+import os
+from glob import glob
+
 from setuptools import find_packages, setup
+
+COMPILED = [
+    *glob("lambdadispatch/wire/*.py"),
+    *glob("lambdadispatch/core/*.py"),
+    "lambdadispatch/http11/relay.py",
+    "lambdadispatch/http11/server_exchange.py",
+    "lambdadispatch/http11/sinks.py",
+]
+
+
+def extensions() -> list[object]:
+    """The extension modules to build: none unless they are asked for."""
+    if os.environ.get("LAMBDADISPATCH_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify
+
+    return list(mypycify(COMPILED, opt_level="3"))
+
 
 setup(
     package_dir={"": "."},
@@ -12,4 +36,5 @@ setup(
         *find_packages(include=["lambdadispatch*", "lambda_side*"]),
         "twisted.plugins",
     ],
+    ext_modules=extensions(),
 )

@@ -67,10 +67,7 @@ class Fields:
             read = _READ.get(name.lower())
             if read is not None:
                 read(self, value)
-        if self.chunked and self.content_length is not None:
-            raise RemoteProtocolError(
-                "length_and_chunked", "a message has both Content-Length and Transfer-Encoding"
-            )
+        _check_framing(self)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Fields:
@@ -120,6 +117,14 @@ class Fields:
     def end_to_end_block(self) -> bytes:
         """``end_to_end`` as it stands on the wire, each line with its CRLF."""
         return render_fields(self.end_to_end)
+
+
+def _check_framing(fields: Fields) -> None:
+    # Not within __init__: there mypyc takes what was assigned first for what is, and drops this.
+    if fields.chunked and fields.content_length is not None:
+        raise RemoteProtocolError(
+            "length_and_chunked", "a message has both Content-Length and Transfer-Encoding"
+        )
 
 
 def _read_content_length(fields: Fields, value: bytes) -> None:

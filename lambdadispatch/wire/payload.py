@@ -173,7 +173,7 @@ class _Taker:
 
     def seconds(self, key: str) -> float:
         wanted = "a number of seconds above 0 and at most 86400"
-        value: float = self._take(key, (int, float), wanted)
+        value: Any = self._take(key, (int, float), wanted)
         if not 0 < value <= 86400:
             raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
         return float(value)
