@@ -8,13 +8,13 @@ With LAMBDADISPATCH_COMPILE=1 the pure layers, which need no change for it, are 
 """
 
 import os
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 COMPILED = [
-    *glob("lambdadispatch/wire/*.py"),
-    *glob("lambdadispatch/core/*.py"),
+    *map(str, Path("lambdadispatch/wire").glob("*.py")),
+    *map(str, Path("lambdadispatch/core").glob("*.py")),
     "lambdadispatch/http11/relay.py",
     "lambdadispatch/http11/server_exchange.py",
     "lambdadispatch/http11/sinks.py",
@@ -25,7 +25,7 @@ def extensions() -> list[object]:
     """The extension modules to build: none unless they are asked for."""
     if os.environ.get("LAMBDADISPATCH_COMPILE") != "1":
         return []
-    from mypyc.build import mypycify
+    from mypyc.build import mypycify  # noqa: PLC0415
 
     return list(mypycify(COMPILED, opt_level="3"))
 
