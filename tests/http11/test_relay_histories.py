@@ -19,7 +19,7 @@ def play(requests: list[list[Plan]], actions: list[Action], chunk: int | None) -
     assert failures == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(plans(SMALL | LARGE), ACTIONS, st.sampled_from([None, 999]))
 def test_any_history_ends_well(
     requests: list[list[Plan]], actions: list[Action], chunk: int | None
@@ -27,7 +27,7 @@ def test_any_history_ends_well(
     play(requests, actions, chunk)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(plans(SMALL), ACTIONS)
 def test_any_history_ends_well_byte_by_byte(
     requests: list[list[Plan]], actions: list[Action]

@@ -21,7 +21,7 @@ from lambdadispatch.wire.heads import (
 )
 from lambdadispatch.wire.request_reader import RequestReader
 from lambdadispatch.wire.response_reader import ResponseReader
-from tests.wire.reading import Notes, cut_at, first_head, read_requests, read_responses
+from tests.wire.reading import Notes, cut_at, first_head, note, read_requests, read_responses
 
 TOKENS = st.from_regex(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}", fullmatch=True)
 VALUES = st.from_regex(rb"[^\x00-\x08\x0a-\x1f\x7f]{0,20}", fullmatch=True).map(
@@ -68,6 +68,7 @@ def responses(draw: Any) -> tuple[bytes, Notes]:
     return written + wire, [f"200 OK HTTP/1.1 {framing}", *([data] if data else []), end]
 
 
+@settings(max_examples=60)
 @given(st.lists(requests(), min_size=1, max_size=4), PLACES)
 def test_requests_are_read_the_same_in_any_pieces(
     messages: list[tuple[bytes, Notes]], places: list[int]
@@ -77,6 +78,7 @@ def test_requests_are_read_the_same_in_any_pieces(
     assert read_requests(cut_at(stream, places), eof=True) == [*expected, "closed"]
 
 
+@settings(max_examples=60)
 @given(st.lists(responses(), min_size=1, max_size=4), PLACES)
 def test_responses_are_read_the_same_in_any_pieces(
     messages: list[tuple[bytes, Notes]], places: list[int]
@@ -106,6 +108,7 @@ def damaged(stream: bytes, damage: list[tuple[int, bytes, int]]) -> bytes:
     return stream
 
 
+@settings(max_examples=60)
 @given(st.lists(requests(), min_size=1, max_size=3), DAMAGE, PLACES, st.booleans())
 def test_damaged_requests_are_read_the_same_in_any_pieces(
     messages: list[tuple[bytes, Notes]],
@@ -119,6 +122,7 @@ def test_damaged_requests_are_read_the_same_in_any_pieces(
     assert read_requests(cut_at(stream, range(len(stream))), eof=eof) == whole
 
 
+@settings(max_examples=60)
 @given(st.lists(responses(), min_size=1, max_size=3), DAMAGE, PLACES, st.booleans())
 def test_damaged_responses_are_read_the_same_in_any_pieces(
     messages: list[tuple[bytes, Notes]],
@@ -132,6 +136,7 @@ def test_damaged_responses_are_read_the_same_in_any_pieces(
     assert read_responses(cut_at(stream, places), eof=eof, methods=methods) == whole
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(responses(), st.booleans()), min_size=1, max_size=4))
 def test_heads_that_are_remembered_change_nothing(
     messages: list[tuple[tuple[bytes, Notes], bool]],
@@ -144,6 +149,48 @@ def test_heads_that_are_remembered_change_nothing(
             assert notes[1] == "end"
         else:
             assert notes == [*expected, "more"]
+
+
+@given(requests(), DAMAGE)
+@example((b"\r\n\r\n", []), [])
+@example((b"abc", []), [])
+def test_a_request_taken_whole_is_what_reading_it_gives(
+    message: tuple[bytes, Notes], damage: list[tuple[int, bytes, int]]
+) -> None:
+    data = damaged(message[0], damage)
+    notes = read_requests([data])
+    head = RequestReader().whole(data)
+    if head is not None:
+        assert notes == [note(head), "end", "more"]
+    elif data == message[0] and notes != ["more"]:
+        assert not str(notes[0]).endswith("HTTP/1.1 0")
+
+
+@given(responses(), DAMAGE, st.sampled_from([b"GET", b"HEAD"]))
+@example((b"HTTP/1.1 100 Continue\r\n\r\n", []), [], b"GET")
+@example((b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", []), [], b"GET")
+@example((b"HTTP/1.1 200 OK\r\n\r\nto close", []), [], b"GET")
+def test_a_response_taken_whole_is_what_reading_it_gives(
+    message: tuple[bytes, Notes], damage: list[tuple[int, bytes, int]], method: bytes
+) -> None:
+    data = damaged(message[0], damage)
+    notes = read_responses([data], methods=[method])
+    reader = ResponseReader()
+    assert reader.whole(data) is None
+    reader.expect(method)
+    whole = reader.whole(data)
+    if whole is not None:
+        head, body = whole
+        assert notes == [note(head), *([body] if body else []), "end", "more"]
+        assert reader.whole(data) is None
+
+
+def test_nothing_is_taken_whole_behind_something_else() -> None:
+    data = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    reader = RequestReader()
+    assert reader.whole(data) is not None
+    reader.feed(b"GET / HTTP/1.1\r\nX: ")
+    assert reader.whole(data) is None
 
 
 SCRAPS = st.lists(

@@ -233,3 +233,9 @@ def test_persistence(line: bytes, connection: bytes, kept: bool) -> None:
     head = reader.next_event()
     assert isinstance(head, RequestHead)
     assert head.keep_alive is kept
+
+
+def test_a_short_head_behind_long_trailers_that_came_in_pieces() -> None:
+    trailers = b"0\r\nX: " + b"x" * 100
+    notes = read_requests([CHUNKED_HEAD, trailers, b"\r\n\r\n" + NEXT])
+    assert notes == [CHUNKED_READ, f"end X={'x' * 100}", *NEXT_READ, "more"]
