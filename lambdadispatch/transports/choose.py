@@ -12,7 +12,6 @@ UVLOOP: Final = "uvloop"
 TWISTED: Final = "twisted"
 CHOICES: Final = (AUTO, UVLOOP, TWISTED)
 
-
 _loops: list[asyncio.AbstractEventLoop] = []
 """The loop under the reactor that ``install`` installed."""
 
@@ -42,10 +41,10 @@ def install(choice: str) -> None:
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
     _loops.append(loop)
-    _reap_children()
+    _reap_children(loop)
 
 
-def _reap_children() -> None:
+def _reap_children(loop: asyncio.AbstractEventLoop) -> None:
     """Let ended child processes be noticed.
 
     When it begins to run, uvloop takes the process's one wake-up descriptor for signals, through
@@ -60,8 +59,13 @@ def _reap_children() -> None:
         signal.signal(signal.SIGCHLD, lambda *_: own.callFromThread(reapAllProcesses))
         signal.siginterrupt(signal.SIGCHLD, False)
         reapAllProcesses()
+        # A trigger serves once, and each run of the reactor puts Twisted's signals back in place.
+        loop.call_soon(watch)
 
-    own.callWhenRunning(begin)
+    def watch() -> None:
+        own.addSystemEventTrigger("after", "startup", begin)
+
+    watch()
 
 
 def _available() -> bool:

@@ -1,63 +1,40 @@
-"""Endpoints whose connections are libuv's."""
+"""Endpoints whose connections are libuv's, and the choice between them and Twisted's own."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Coroutine
 from typing import Any, cast
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.error import CannotListenError, ConnectError
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
-    IAddress,
     IListeningPort,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lambdadispatch.transports.choose import loop_of
-from lambdadispatch.transports.face import Bridge, address_of
+from lambdadispatch.transports.connecting import Accepting, Connecting
+from lambdadispatch.transports.face import TcpTransport
+from lambdadispatch.transports.port import LibuvPort
 
 BACKLOG = 4096
 
 
-@implementer(IListeningPort)
-class LibuvPort:
-    """A listening socket and the asyncio server on it."""
-
-    def __init__(
-        self, handle: socket.socket, server: asyncio.AbstractServer, factory: IProtocolFactory
-    ) -> None:
-        self._handle = handle
-        self._address: IAddress = address_of(handle.getsockname())
-        self._server = server
-        self._factory = factory
-
-    def startListening(self) -> None:
-        """Twisted: it listens from the beginning."""
-
-    def stopListening(self) -> Deferred[None]:
-        """Twisted: accept no more."""
-        self._server.close()
-        self._handle.close()
-        self._factory.doStop()
-        return succeed(None)
-
-    def getHost(self) -> IAddress:
-        """Twisted: where it listens."""
-        return self._address
-
-
 @implementer(IStreamServerEndpoint)
 class LibuvServerEndpoint:
-    """Listens on a TCP port, in clear text or, with ``context``, over TLS."""
+    """Listens on a TCP port, in clear text or, with ``context``, over TLS.
+
+    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one.
+    """
 
     def __init__(
         self,
@@ -74,23 +51,18 @@ class LibuvServerEndpoint:
         self._context = context
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Twisted: listen, at once if the loop does not run yet."""
+        """Twisted: listen, at once; CannotListenError if it cannot be."""
         try:
             handle = self._bind()
         except OSError as error:
             return fail(CannotListenError(self._interface, self._port, error))
-        protocolFactory.doStart()
-        making = self._loop.create_server(
-            lambda: Bridge(protocolFactory.buildProtocol, self._loop),
-            sock=handle,
-            backlog=self._backlog,
-            ssl=self._context,
-        )
-        if self._loop.is_running():
-            served = Deferred.fromFuture(asyncio.ensure_future(making, loop=self._loop))
+        origin, context = Accepting(protocolFactory), self._context
+        port = LibuvPort(self._loop, handle, self._backlog, protocolFactory)
+        if context is None:
+            port.accept(lambda: TcpTransport(self._loop, origin))
         else:
-            served = succeed(self._loop.run_until_complete(making))
-        return served.addCallback(lambda server: LibuvPort(handle, server, protocolFactory))
+            port.accept(lambda: _over_tls(self._loop, origin, context, None))
+        return succeed(cast(IListeningPort, port))
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._interface else socket.AF_INET
@@ -100,7 +72,7 @@ class LibuvServerEndpoint:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             handle.bind((self._interface, self._port))
             handle.listen(self._backlog)
-        except OSError:
+        except BaseException:
             handle.close()
             raise
         return handle
@@ -108,7 +80,11 @@ class LibuvServerEndpoint:
 
 @implementer(IStreamClientEndpoint)
 class LibuvClientEndpoint:
-    """Connects to a TCP port; with ``context`` over TLS, verifying ``name``."""
+    """Connects to a TCP port within ``timeout`` seconds.
+
+    With ``context`` over TLS, whose handshake is part of it and verifies ``name``, or else
+    ``host``, as far as the context asks for that. For errors see ``Connecting``.
+    """
 
     def __init__(
         self,
@@ -124,29 +100,37 @@ class LibuvClientEndpoint:
         self._port = port
         self._timeout = timeout
         self._context = context
-        self._name = name
+        self._name = name or host
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Twisted: connect; cancelling the Deferred gives up."""
-        task = asyncio.ensure_future(self._connect(protocolFactory), loop=self._loop)
-        return Deferred.fromFuture(task).addErrback(_as_connect_error)
-
-    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        making: Coroutine[Any, Any, tuple[Any, Bridge]] = self._loop.create_connection(
-            lambda: Bridge(factory.buildProtocol, self._loop),
-            self._host,
-            self._port,
-            ssl=self._context,
-            server_hostname=self._name if self._context else None,
-        )
-        _, bridge = await asyncio.wait_for(making, self._timeout)
-        return cast(IProtocol, bridge.protocol)
+        address = _destination(self._host, self._port)
+        origin = Connecting(self._loop, protocolFactory, address)
+        abandon = None
+        if self._context is None:
+            lower: Any = TcpTransport(self._loop, origin)
+        else:
+            lower = _over_tls(self._loop, origin, self._context, self._name)
+            abandon = lower.give_up
+        making = self._loop.create_connection(lambda: lower, self._host, self._port)
+        return origin.begin(making, self._timeout, abandon)
 
 
-def _as_connect_error(failure: Failure) -> Failure:
-    if isinstance(failure.value, OSError | TimeoutError):
-        raise ConnectError(string=str(failure.value) or type(failure.value).__name__)
-    return failure
+def _over_tls(
+    loop: asyncio.AbstractEventLoop, origin: Any, context: ssl.SSLContext, name: str | None
+) -> Any:
+    # Only now: the Lambda side does without, and pays for each module at a cold start.
+    from lambdadispatch.transports.tls import TlsLayer, TlsTransport  # noqa: PLC0415
+
+    return TlsLayer(loop, TlsTransport(loop, origin), context, name)
+
+
+def _destination(host: str, port: int) -> Any:
+    if isIPAddress(host):
+        return IPv4Address("TCP", host, port)
+    if isIPv6Address(host):
+        return IPv6Address("TCP", host, port)
+    return HostnameAddress(host.encode("idna"), port)
 
 
 def server_endpoint(reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:

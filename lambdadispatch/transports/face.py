@@ -1,44 +1,57 @@
 """The face: an asyncio transport as a Twisted protocol sees it.
 
-Theory of operation. ``Bridge`` is the asyncio protocol of one connection and passes each of its
-calls to the Twisted protocol; ``FaceTransport`` is what that protocol is given as its transport.
-Both use public interfaces only. Flow control maps one to one: asyncio's pause_writing and
-resume_writing become the registered producer's pauseProducing and resumeProducing, and
-pauseProducing of the transport becomes pause_reading.
+Theory of operation. A ``FaceTransport`` is both sides of one connection: the asyncio protocol that
+uvloop calls, and the transport that a Twisted protocol is given. Public interfaces only, on either
+side. What Twisted promises and asyncio does not is kept here:
 
-What Twisted promises and asyncio does not is kept here: connectionLost comes exactly once and
-never from within loseConnection; no data after it or after loseConnection; an exception in a
-protocol closes that connection only and is logged; loseConnection waits for a producer that was
-paused until it has been resumed and unregistered.
+* data comes in pieces of at most ``PIECE`` octets, none once the protocol has paused (uvloop starts
+  to read after connectionMade even if it was paused there), and none after loseConnection;
+* the end of the peer's data is hidden while reading is paused, and is told after the last piece;
+* connectionLost comes exactly once, with Twisted's reasons; an exception in a protocol is logged
+  and ends that connection only; an abort is a reset.
+
+The moments of everything are those of ``twisted.internet.tcp``, and held to the same tests.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
-from collections.abc import Callable, Iterable
-from typing import Any
+import struct
+from typing import Any, Final, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IAddress,
     IConsumer,
     IHalfCloseableProtocol,
-    IHandshakeListener,
-    IProtocol,
     IPushProducer,
-    ISSLTransport,
     ITCPTransport,
+    ITransport,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import alsoProvides, implementer
+from zope.interface import implementer
+
+from lambdadispatch.transports.sending import Sender
 
 log = Logger()
 
-Build = Callable[[IAddress], "IProtocol | None"]
-"""Makes the Twisted protocol for a peer's address, or None to refuse it."""
+PIECE: Final = 65536
+"""The most octets that a protocol gets at once; as in Twisted."""
+
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class Origin(Protocol):
+    """What a connection comes from: a listening port, or an attempt to connect."""
+
+    def connected(self, face: FaceTransport) -> None:
+        """The connection is up: give it a protocol, or refuse it."""
+
+    def failed(self, failure: Failure) -> None:
+        """It did not come to that."""
 
 
 def address_of(name: Any) -> Any:
@@ -49,54 +62,113 @@ def address_of(name: Any) -> Any:
     return UNIXAddress(name or None)
 
 
-@implementer(ITCPTransport, IConsumer, IPushProducer)
-class FaceTransport:
-    """A TCP, TLS or Unix stream of asyncio as ITCPTransport, IConsumer and IPushProducer."""
+@implementer(ITransport, IConsumer, IPushProducer)
+class FaceTransport(Sender):
+    """A stream of libuv's under the Twisted protocol that ``origin`` gives it."""
 
-    def __init__(self, stream: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self.disconnecting = False
-        self.connected = True
-        self.aborted = False
+    __slots__ = (
+        "_ended_unseen",
+        "_origin",
+        "_read_ended",
+        "_reading",
+        "_rest",
+        "_wanted",
+        "protocol",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin) -> None:
+        super().__init__(loop)
+        self.protocol: Any = None
+        self._origin: Origin | None = origin
+        # Pieces go straight to the protocol: it wants them and nothing waits before them.
+        self._reading = True
+        self._wanted = True
+        self._rest = b""
+        self._read_ended = False
+        self._ended_unseen = False
+
+    # -- the connection, from asyncio
+
+    def connection_made(self, stream: Any) -> None:
+        """asyncio: the connection is up (and its handshake over, if there is one)."""
+        stream.set_write_buffer_limits(0)
         self._stream = stream
-        self._loop = loop
-        self._write = stream.write
-        self._producer: Any = None
-        self._streaming = True
-        self._paused = False
+        self.connected = self._writable = True
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.connected(self)
+        if not self._reading and self.connected:
+            self._loop.call_soon(self._stop_if_paused)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes arrived."""
+        if self._reading and len(data) <= PIECE:
+            try:
+                # Looked up each time: protocols replace it when they hand the connection on.
+                self.protocol.dataReceived(data)
+            except Exception:
+                self.fail(Failure())
+        else:
+            self._keep(data)
+
+    def eof_received(self) -> bool:
+        """asyncio: the peer has ended its side; what to do about it is decided here."""
+        if not self._read_ended:
+            self._read_ended = True
+            if self._reading:
+                self._pass_end()
+            else:
+                self._ended_unseen = True
+        return True
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """asyncio: the connection is gone."""
+        if self._aborting:
+            reason: Exception = ConnectionAborted()
+        elif error is None:
+            reason = ConnectionDone()
+        else:
+            reason = ConnectionLost(str(error))
+        self._lost(Failure(reason))
+
+    def refused(self, failure: Failure) -> None:
+        """From TLS: the handshake failed, so there never was a connection."""
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.failed(failure)
+
+    def refuse(self) -> None:
+        """From the origin: no protocol wants it."""
+        self._drop_pending()
+        self.connected = self._reading = self._wanted = False
+        self.disconnected = True
+        self._stream.close()
 
     # -- ITransport
 
-    def write(self, data: bytes) -> None:
-        """Twisted: send, as soon as possible."""
-        if self.connected:
-            if type(data) is not bytes:
-                raise TypeError(f"only bytes can be sent, not {type(data).__name__}")
-            self._write(data)
-
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Twisted: send pieces in order."""
-        if self.connected:
-            self._stream.writelines(list(iovec))
-
     def loseConnection(self) -> None:
-        """Twisted: close when all has been sent."""
-        if self.connected and not self.disconnecting:
-            self.disconnecting = True
-            if self._producer is None or not self._paused:
-                self._stream.close()
-            else:
-                self._stream.pause_reading()
+        """Twisted: close when all has been sent and a paused producer has ended."""
+        if not self.connected or self.disconnecting:
+            return
+        if self._write_ended:
+            self.end(Failure(ConnectionDone()))
+            return
+        self.disconnecting = True
+        self.pauseProducing()
+        self._schedule()
 
     def abortConnection(self) -> None:
-        """Twisted: close now."""
-        if self.connected and not self.aborted:
-            self.aborted = self.disconnecting = True
-            self._stream.abort()
-
-    def loseWriteConnection(self) -> None:
-        """Twisted: close for writing when all has been sent."""
-        if self.connected and not self.disconnecting and self._stream.can_write_eof():
-            self._stream.write_eof()
+        """Twisted: close now, by a reset; connectionLost comes in the next turn."""
+        if not self.connected or self._aborting:
+            return
+        self._aborting = self.disconnecting = True
+        self.pauseProducing()
+        self._drop_pending()
+        try:
+            self.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        except OSError:
+            log.debug("a connection that is aborted ends without a reset")
+        self._stream.abort()
 
     def getPeer(self) -> Any:
         """Twisted: the other end."""
@@ -106,29 +178,142 @@ class FaceTransport:
         """Twisted: this end."""
         return address_of(self._stream.get_extra_info("sockname"))
 
-    # -- ITCPTransport
-
     def getHandle(self) -> Any:
-        """Twisted: the socket."""
+        """Twisted: the socket, for its options."""
         return self._stream.get_extra_info("socket")
 
-    def _option(self, level: int, name: int) -> bool:
-        handle = self.getHandle()
-        return bool(handle is not None and handle.getsockopt(level, name))
+    # -- IPushProducer
 
-    def _set_option(self, level: int, name: int, value: bool) -> None:
-        handle = self.getHandle()
-        if handle is not None and handle.family != socket.AF_UNIX:
-            handle.setsockopt(level, name, value)
+    def pauseProducing(self) -> None:
+        """Twisted: read no more for now."""
+        self._reading = self._wanted = False
+        if self.connected:
+            self._stream.pause_reading()
+
+    def resumeProducing(self) -> None:
+        """Twisted: read on."""
+        if not self.connected or self.disconnecting or self._wanted:
+            return
+        self._wanted = True
+        if self._rest or self._ended_unseen:
+            self._loop.call_soon(self._pass_rest)
+        else:
+            self._read_on()
+
+    def stopProducing(self) -> None:
+        """Twisted: close."""
+        self.loseConnection()
+
+    # -- reading
+
+    def _stop_if_paused(self) -> None:
+        if not self._reading and self.connected:
+            self._stream.pause_reading()
+
+    def _read_on(self) -> None:
+        self._reading = True
+        if not self._read_ended:
+            self._stream.resume_reading()
+
+    def _keep(self, data: bytes) -> None:
+        """More than a piece, or not wanted now."""
+        if not self.connected or self.disconnecting:
+            return
+        self._rest += data
+        self._reading = False
+        self._stream.pause_reading()
+        self._pass_rest()
+
+    def _pass_rest(self) -> None:
+        while self._rest and self._wanted:
+            piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+            try:
+                self.protocol.dataReceived(piece)
+            except Exception:
+                self.fail(Failure())
+        if not self._wanted or self._reading:
+            return
+        if self._ended_unseen:
+            self._ended_unseen = False
+            self._reading = True
+            self._pass_end()
+        else:
+            self._read_on()
+
+    def _pass_end(self) -> None:
+        half = IHalfCloseableProtocol(self.protocol, None)
+        if half is None:
+            self.end(Failure(ConnectionDone()))
+            return
+        try:
+            half.readConnectionLost()
+        except Exception:
+            self.fail(Failure())
+
+    # -- ends
+
+    def fail(self, failure: Failure) -> None:
+        """The protocol or its producer raised: log it and end with it as the reason."""
+        log.failure("{protocol} failed; its connection ends", failure, protocol=self.protocol)
+        self.end(failure)
+
+    def end(self, reason: Failure) -> None:
+        """End at once, with this reason; what has not been sent is dropped."""
+        if self.connected:
+            self._lost(reason)
+            self._stream.abort()
+
+    def _lost(self, reason: Failure) -> None:
+        if not self.connected:
+            return
+        self._drop_pending()
+        self.connected = self._reading = self._wanted = False
+        self.disconnected = True
+        self._rest = b""
+        producer, self.producer = self.producer, None
+        protocol, self.protocol = self.protocol, None
+        try:
+            if producer is not None:
+                producer.stopProducing()
+        except Exception:
+            log.failure("{producer} failed when it was stopped", producer=producer)
+        try:
+            protocol.connectionLost(reason)
+        except Exception:
+            log.failure("{protocol} failed when it lost its connection", protocol=protocol)
+
+    def _write_has_ended(self) -> None:
+        half = IHalfCloseableProtocol(self.protocol, None)
+        if half is None:
+            return
+        try:
+            half.writeConnectionLost()
+        except Exception:
+            self.fail(Failure())
+
+    def _write_ended_again(self) -> None:
+        """Twisted looks at such a connection once more: has the peer gone altogether?"""
+        if not self.connected or self._wanted:
+            return
+        poll = select.poll()
+        poll.register(self.getHandle().fileno(), 0)
+        if any(event & select.POLLHUP for _, event in poll.poll(0)):
+            self._loop.call_soon(self.end, Failure(ConnectionLost()))
+
+
+@implementer(ITCPTransport)
+class TcpTransport(FaceTransport):
+    """A TCP connection."""
+
+    __slots__ = ()
 
     def getTcpNoDelay(self) -> bool:
-        """Twisted: whether small pieces are sent at once."""
+        """Twisted: whether small pieces are sent at once; uvloop sets it on each connection."""
         return self._option(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Twisted: send small pieces at once. (uvloop has set it when the connection was made.)"""
-        if not enabled:
-            self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, False)
+        """Twisted: send small pieces at once."""
+        self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def getTcpKeepAlive(self) -> bool:
         """Twisted: whether a silent connection is probed."""
@@ -138,152 +323,18 @@ class FaceTransport:
         """Twisted: probe a silent connection."""
         self._set_option(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
 
-    # -- IConsumer
+    def _option(self, level: int, name: int) -> bool:
+        return self.connected and bool(self.getHandle().getsockopt(level, name))
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Twisted: ``producer`` is told when to pause."""
-        if self._producer is not None:
-            raise RuntimeError(f"{producer} cannot be registered: {self._producer} is")
-        self._producer = producer
-        self._streaming = streaming
-        if not self.connected or self.disconnecting:
-            producer.stopProducing()
-        elif not streaming:
-            self._loop.call_soon(self._pull, producer)
-
-    def unregisterProducer(self) -> None:
-        """Twisted: there is none any more."""
-        self._producer = None
-        if self.disconnecting and self.connected:
-            self._stream.close()
-
-    def _pull(self, producer: Any) -> None:
-        if self._producer is producer and self.connected and not self._paused:
-            producer.resumeProducing()
-            self._loop.call_soon(self._pull, producer)
-
-    def writing_paused(self) -> None:
-        """From the bridge: more is waiting to be sent than should."""
-        self._paused = True
-        if self._producer is not None and self._streaming:
-            self._producer.pauseProducing()
-
-    def writing_resumed(self) -> None:
-        """From the bridge: what waited has been sent."""
-        self._paused = False
-        producer = self._producer
-        if producer is None:
-            return
-        if self._streaming:
-            producer.resumeProducing()
-        else:
-            self._loop.call_soon(self._pull, producer)
-
-    def lost(self) -> None:
-        """From the bridge: the connection is gone."""
-        self.connected = False
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.stopProducing()
-
-    # -- IPushProducer
-
-    def pauseProducing(self) -> None:
-        """Twisted: read no more for now."""
-        if self.connected and not self.disconnecting:
-            self._stream.pause_reading()
-
-    def resumeProducing(self) -> None:
-        """Twisted: read on."""
-        if self.connected and not self.disconnecting:
-            self._stream.resume_reading()
-
-    def stopProducing(self) -> None:
-        """Twisted: close."""
-        self.loseConnection()
+    def _set_option(self, level: int, name: int, value: bool) -> None:
+        if self.connected:
+            self.getHandle().setsockopt(level, name, value)
 
 
-class Bridge(asyncio.Protocol):
-    """Passes one connection's events to the Twisted protocol that ``build`` makes for it."""
+class UnixTransport(FaceTransport):
+    """A connection on a Unix socket."""
 
-    def __init__(self, build: Build, loop: asyncio.AbstractEventLoop) -> None:
-        self._build = build
-        self._loop = loop
-        self.protocol: Any = None
-        self.face: FaceTransport | None = None
+    __slots__ = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the connection is up, over TLS after the handshake."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        face = FaceTransport(transport, self._loop)  # type: ignore[arg-type]
-        secure = transport.get_extra_info("ssl_object") is not None
-        if secure:
-            alsoProvides(face, ISSLTransport)
-        with_failure = self._guarded(lambda: self._build(face.getPeer()))
-        if with_failure is None:
-            face.abortConnection()
-            return
-        self.protocol, self.face = with_failure, face
-        self._guarded(lambda: self.protocol.makeConnection(face))
-        if secure and IHandshakeListener.providedBy(self.protocol):
-            self._guarded(self.protocol.handshakeCompleted)
-
-    def data_received(self, data: bytes) -> None:
-        """asyncio: bytes arrived."""
-        face = self.face
-        if face is None or face.disconnecting:
-            return
-        try:
-            self.protocol.dataReceived(data)
-        except Exception:
-            self._failed()
-
-    def eof_received(self) -> bool:
-        """asyncio: the peer has ended its side."""
-        half = IHalfCloseableProtocol(self.protocol, None)
-        if half is None or self.face is None or self.face.disconnecting:
-            return False
-        self._guarded(half.readConnectionLost)
-        return True
-
-    def pause_writing(self) -> None:
-        """asyncio: too much waits to be sent."""
-        if self.face is not None:
-            self._guarded(self.face.writing_paused)
-
-    def resume_writing(self) -> None:
-        """asyncio: what waited has been sent."""
-        if self.face is not None:
-            self._guarded(self.face.writing_resumed)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection is gone."""
-        face = self.face
-        if face is None:
-            return
-        face.lost()
-        protocol, self.protocol = self.protocol, None
-        try:
-            protocol.connectionLost(Failure(_reason(face, exc)))
-        except Exception:
-            log.failure("{protocol} failed when it lost its connection", protocol=protocol)
-
-    def _guarded(self, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except Exception:
-            self._failed()
-            return None
-
-    def _failed(self) -> None:
-        log.failure("{protocol} failed; its connection is closed", protocol=self.protocol)
-        if self.face is not None:
-            self.face.abortConnection()
-
-
-def _reason(face: FaceTransport, exc: Exception | None) -> Exception:
-    if face.aborted:
-        return ConnectionAborted()
-    if exc is None:
-        return ConnectionDone()
-    return ConnectionLost(str(exc))
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Nothing delays here; protocols that are made for TCP ask for it all the same."""
