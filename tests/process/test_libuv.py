@@ -1,4 +1,4 @@
-"""The choice of the transport, and libuv's, in processes of their own: there the reactor differs."""
+"""The choice of the transport, and libuv's, in processes of their own, whose reactor differs."""
 
 import importlib.util
 import os
@@ -21,7 +21,6 @@ from tests.process.router import (
     TWISTD,
     RunningRouter,
     launched,
-    until,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -136,7 +135,7 @@ def test_end_of_an_environment_is_noticed() -> None:
     with on_transport("uvloop") as router:
         [first] = router.environments()
         os.kill(first, signal.SIGKILL)
-        until(lambda: first not in router.environments(), "the child is gone")
+        router.wait_for("ended: signal: killed")
         assert router.get("/").status == 200
         assert first not in router.environments()
 
@@ -167,7 +166,7 @@ def test_router_says_that_uvloop_is_missing(without_uvloop: dict[str, str]) -> N
         variables=without_uvloop,
     )
     assert done.returncode == 1
-    assert "--transport: 'uvloop' is refused: uvloop cannot be imported" in done.stdout
+    assert "--transport: 'uvloop' is refused: uvloop cannot be imported" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -186,4 +185,4 @@ def test_another_reactor_was_chosen_before() -> None:
         *TWISTD, "--reactor", "select", "lambdadispatch", "--local", DEMO, "--transport", "uvloop"
     )
     assert done.returncode == 1
-    assert "another reactor was chosen already" in done.stdout
+    assert "another reactor was chosen already" in done.stderr
