@@ -5,29 +5,25 @@ from __future__ import annotations
 import socket
 from typing import Any, Final
 
-PROBE_AFTER: Final = 60
-PROBE_EVERY: Final = 15
-PROBES: Final = 4
+from twisted.internet.interfaces import ITCPTransport
+
+KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+"""Seconds of silence before the first probe, seconds between probes, probes before giving up."""
 
 
 def keep_alive(transport: Any) -> None:
-    """Probe a silent connection after 60 s, four times 15 s apart; then it counts as lost.
+    """Turn on TCP keep-alive with the times of KEEP_ALIVE, as far as the transport allows.
 
-    ``transport`` is a Twisted TCP or TLS transport; one without a socket is left alone.
+    ``transport`` is Twisted's, or one with its face; where it has no socket only Twisted's own
+    switch is set.
     """
-    set_keep_alive = getattr(transport, "setTcpKeepAlive", None)
-    get_socket = getattr(transport, "getHandle", None)
-    if set_keep_alive is None or get_socket is None:
-        return
-    set_keep_alive(True)
-    handle = get_socket()
+    if ITCPTransport.providedBy(transport):
+        transport.setTcpKeepAlive(True)
+    handle: Any = transport.getHandle() if hasattr(transport, "getHandle") else None
     if not hasattr(handle, "setsockopt"):
         return
-    for name, value in (
-        ("TCP_KEEPIDLE", PROBE_AFTER),
-        ("TCP_KEEPINTVL", PROBE_EVERY),
-        ("TCP_KEEPCNT", PROBES),
-    ):
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
         option = getattr(socket, name, None)
         if option is not None:
             handle.setsockopt(socket.IPPROTO_TCP, option, value)

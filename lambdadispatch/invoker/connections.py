@@ -5,7 +5,6 @@ balancers and PrivateLink forget a flow after 350 s without a packet (AWS docume
 the kernel is told to send keep-alive probes well before that.
 """
 
-import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,7 +14,6 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
-    ITCPTransport,
 )
 from twisted.logger import Logger
 from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
@@ -23,30 +21,12 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
+from lambdadispatch.http11.keepalive import keep_alive
+
 log = Logger()
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for one connection to be made."""
-
-KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
-"""Seconds of silence before the first probe, seconds between probes, probes before giving up."""
-
-
-def keep_alive(transport: Any) -> None:
-    """Turn on TCP keep-alive with the times of KEEP_ALIVE, as far as the transport allows.
-
-    ``transport`` is the TCP transport itself, not one of TLS on top of it.
-    """
-    if ITCPTransport.providedBy(transport):
-        transport.setTcpKeepAlive(True)
-    handle: Any = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if not hasattr(handle, "setsockopt"):
-        return
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEP_ALIVE.items():
-        option = getattr(socket, name, None)
-        if option is not None:
-            handle.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 @implementer(IStreamClientEndpoint)

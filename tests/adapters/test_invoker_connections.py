@@ -17,13 +17,12 @@ from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from lambdadispatch.http11.keepalive import KEEP_ALIVE, keep_alive
 from lambdadispatch.invoker.bodies import WholeBody, read_bounded
 from lambdadispatch.invoker.connections import (
-    KEEP_ALIVE,
     InvokeEndpoints,
     KeptAliveEndpoint,
     invoke_agent,
-    keep_alive,
 )
 from tests.adapters.invoker_fakes import FakeService, MemoryNetwork, SocketTransport, logged
 
