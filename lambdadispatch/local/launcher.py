@@ -19,8 +19,7 @@ import sys
 STATUS_FD = 3
 PR_SET_PDEATHSIG = 1
 SIGKILL = 9
-SIGPIPE = 13
-SIGXFSZ = 25
+LAST_SIGNAL = 64
 SIG_DFL = 0
 
 
@@ -43,9 +42,10 @@ def main(arguments: list[str]) -> None:
     os.set_inheritable(STATUS_FD, False)
     libc = ctypes.CDLL(None, use_errno=True)
     bind_to_parent(int(parent), libc)
-    # The interpreter ignores these two, and an ignored signal stays ignored over exec.
-    libc.signal(SIGPIPE, SIG_DFL)
-    libc.signal(SIGXFSZ, SIG_DFL)
+    # An ignored signal stays ignored over exec: the interpreter ignores two, and a shell has what
+    # it starts in the background ignore Ctrl-C. (Those that cannot be set are none the worse.)
+    for number in range(1, LAST_SIGNAL + 1):
+        libc.signal(number, SIG_DFL)
     try:
         os.chdir(directory)
         os.execvp(command[0], command)
