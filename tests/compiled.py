@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ["lambdadispatch", "lambda_side", "tests", "bench", "docs"]
-SUITES = ["tests/wire", "tests/core", "tests/http11"]
+SUITES = ["tests/wire", "tests/core", "tests/http11", "tests/adapters/test_hosts_port.py"]
 PROOF = "import lambdadispatch.wire.fields as m; assert m.__file__.endswith('.so'), m.__file__"
 
 
