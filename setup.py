@@ -12,7 +12,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# Not the relay: a compiled class cannot be extended by an interpreted one, and the Lambda side does.
+# Not the relay: nothing interpreted can extend a compiled class, and the Lambda side extends it.
 COMPILED = [
     *map(str, Path("lambdadispatch/wire").glob("*.py")),
     *map(str, Path("lambdadispatch/core").glob("*.py")),
