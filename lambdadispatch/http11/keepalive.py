@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from typing import Any, Final
 
-from twisted.internet.interfaces import ITCPTransport
-
 KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
 """Seconds of silence before the first probe, seconds between probes, probes before giving up."""
 
@@ -17,7 +15,7 @@ def keep_alive(transport: Any) -> None:
     ``transport`` is Twisted's, or one with its face; where it has no socket only Twisted's own
     switch is set.
     """
-    if ITCPTransport.providedBy(transport):
+    if hasattr(transport, "setTcpKeepAlive"):
         transport.setTcpKeepAlive(True)
     handle: Any = transport.getHandle() if hasattr(transport, "getHandle") else None
     if not hasattr(handle, "setsockopt"):

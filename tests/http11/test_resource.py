@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from lambdadispatch.http11.keepalive import PROBE_AFTER, PROBE_EVERY, PROBES, keep_alive
+from lambdadispatch.http11.keepalive import KEEP_ALIVE, keep_alive
 from lambdadispatch.http11.resource import ResourceRequest, ResourceServer
 from lambdadispatch.wire.heads import response
 from tests.http11.stage import ServerStage
@@ -121,8 +121,9 @@ def test_silent_connections_are_probed() -> None:
         handle.getsockopt(socket.IPPROTO_TCP, option)
         for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
     ]
-    assert kept == [PROBE_AFTER, PROBE_EVERY, PROBES]
-    assert PROBE_AFTER + PROBES * PROBE_EVERY < 350
+    after, every, probes = KEEP_ALIVE.values()
+    assert kept == [after, every, probes]
+    assert after + probes * every < 350
 
 
 class Bare:
