@@ -1,8 +1,8 @@
 """Runs every suite: pytest for all, and trial for what is written as trial test cases.
 
 pytest-twisted and trial's asynchronous test cases do not mix in one run, so there are two pytest
-runs. trial passes when it has found nothing to run, so its count is checked. Last, the layers that
-can be compiled are tested so.
+runs. trial passes when it has found nothing to run, so its count is checked.
+What is compiled is tested by itself: ``python -m tests.compiled``.
 """
 
 import re
@@ -43,7 +43,6 @@ def main() -> None:
         )
     run("pytest", "-p", "no:twisted", *PURE)
     run("pytest", "tests/process")
-    run("tests.compiled")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def keep_alive(transport: Any) -> None:
     if hasattr(transport, "setTcpKeepAlive"):
         transport.setTcpKeepAlive(True)
     handle: Any = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if not hasattr(handle, "setsockopt"):
+    if not hasattr(handle, "setsockopt") or getattr(handle, "family", None) == socket.AF_UNIX:
         return
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEP_ALIVE.items():

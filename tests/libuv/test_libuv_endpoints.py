@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SkipTest
 from zope.interface.verify import verifyObject
 
-from lambdadispatch.http11.keepalive import PROBE_AFTER, keep_alive
+from lambdadispatch.http11.keepalive import KEEP_ALIVE, keep_alive
 from lambdadispatch.transports.connecting import Connecting
 from lambdadispatch.transports.endpoints import LibuvClientEndpoint, LibuvServerEndpoint
 from tests.libuv.case import LibuvCase
@@ -277,7 +277,9 @@ class TransportTests(EndpointCase):
         keep_alive(self.server.transport)
         handle = self.server.transport.getHandle()
         self.assertTrue(self.server.transport.getTcpKeepAlive())
-        self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), PROBE_AFTER)
+        self.assertEqual(
+            handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), KEEP_ALIVE["TCP_KEEPIDLE"]
+        )
 
     @case
     def test_options_of_a_lost_connection(self) -> Steps:
