@@ -52,7 +52,12 @@ def makeService(options: Options) -> IService:
         reactor,
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
-        Chances(random.random, lambda: secrets.token_hex(3)),
+        Chances(
+            random.random,
+            lambda: secrets.token_hex(3),
+            random.getrandbits,
+            lambda: datetime.now(UTC).timestamp(),
+        ),
     )
     # Taken now: once twistd logs, sys.stderr is the log.
     stderr = sys.stderr

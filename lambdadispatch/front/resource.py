@@ -13,10 +13,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import Relay, RelayOutcome
+from lambdadispatch.http11.relay import Relay, RelayOutcome, client_loss
 from lambdadispatch.http11.resource import ResourceRequest
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.server_exchange import ServerExchange
 
 OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOutcome}
 """What a relay's outcome is called as a request's."""
@@ -62,20 +63,26 @@ class Queue(Interface):
 
 
 class FrontResource(Resource):
-    """Takes every path; ``health_path``, if set, is answered by the router itself."""
+    """Takes every path; ``health_path``, if set, is answered by the router itself. ``forwarding``
+    has what is added to requests and answers.
+    """
 
     isLeaf = True
 
-    def __init__(self, queue: Queue, health_path: str | None = None) -> None:
+    def __init__(
+        self, queue: Queue, forwarding: Forwarding, health_path: str | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._queue = queue
+        self._forwarding = forwarding
         self._health_path = health_path.encode() if health_path else None
 
     def render(self, request: ResourceRequest) -> bytes | int:
         """Park the request; it is relayed when a channel takes it."""
+        exchange = request.exchange
+        self._forwarding.arrived(exchange)
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
-        exchange = request.exchange
         parked = Parked(exchange, self._queue.leave)
         parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
         self._queue.park(parked)
@@ -93,14 +100,11 @@ class FrontResource(Resource):
             self._queue.ended(parked, OUTCOMES[outcome])
 
         parked.relay = Relay(exchange, channel, answer_reason, over)
-        parked.relay.start()
+        parked.relay.start(self._forwarding.send_on(exchange))
 
     def _left(self, parked: Parked, reason: str) -> None:
         parked.cancel()
-        gone = reason == CLIENT_GONE
-        self._queue.ended(
-            parked, RequestOutcome.CLIENT_GONE if gone else RequestOutcome.BAD_REQUEST
-        )
+        self._queue.ended(parked, OUTCOMES[client_loss(reason)])
 
     def _refused(self, failure: Failure, parked: Parked) -> None:
         if failure.check(CancelledError) is not None:

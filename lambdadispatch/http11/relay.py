@@ -45,8 +45,24 @@ class RelayOutcome(StrEnum):
     """The response did not begin in time; the client was told 504."""
     BAD_REQUEST = "bad_request"
     """The request's body broke the rules."""
+    BODY_TOO_LARGE = "body_too_large"
+    """The request's body came to more than is allowed."""
+    BODY_TOO_SLOW = "body_too_slow"
+    """The request's body came more slowly than is allowed."""
     BAD_ANSWER = "bad_answer"
     """The server's response broke the rules; the client was told 502 or cut."""
+
+
+_CLIENT_LOSSES: Final = {
+    CLIENT_GONE: RelayOutcome.CLIENT_GONE,
+    "body_too_large": RelayOutcome.BODY_TOO_LARGE,
+    "body_too_slow": RelayOutcome.BODY_TOO_SLOW,
+}
+
+
+def client_loss(reason: str) -> RelayOutcome:
+    """The outcome of a request that its client ended, or could not go on with."""
+    return _CLIENT_LOSSES.get(reason, RelayOutcome.BAD_REQUEST)
 
 
 _LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short"])
@@ -117,7 +133,7 @@ class Relay:
     def client_lost(self, reason: str) -> None:
         """The client left, or broke a rule."""
         answered = self._exchange.answer_ended
-        outcome = RelayOutcome.CLIENT_GONE if reason == CLIENT_GONE else RelayOutcome.BAD_REQUEST
+        outcome = client_loss(reason)
         self._connection.cut(outcome)
         self._end(RelayOutcome.ANSWERED if answered else outcome)
 

@@ -16,17 +16,20 @@ one timer object a connection (see ``HttpServer.sweep``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
+from typing import Protocol as Interface
 
 from twisted.internet.interfaces import IAddress, INegotiated, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lambdadispatch.http11.pace import NO_LIMITS, ConnectionLimits, Pace
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.fields import NameSet
 from lambdadispatch.wire.heads import RequestHead
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
 from lambdadispatch.wire.request_reader import RequestReader
@@ -46,17 +49,37 @@ class ServerConnection(Protocol):
         self.state = State.IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
+        self.origin: Any = None
+        self.requests = 0
+        self._last_request = server.connection_limits.requests
         self.idle_since = server.sweeps
         self._reader = RequestReader(server.limits)
         self._advancing = False
         self._held_back = False
         self._lingering = False
         self._slow = False
+        self._pace: Pace | None = None
+        self._octets = 0
+
+    # -- its ends
+
+    @property
+    def peer(self) -> IAddress:
+        """The client's address."""
+        return self.transport.getPeer()
+
+    @property
+    def own_address(self) -> IAddress:
+        """The address that the client connected to."""
+        return self.transport.getHost()
 
     # -- from the transport
 
     def connectionMade(self) -> None:
         """Twisted: the connection is up."""
+        if self.server.admission is not None and not self.server.admission.opened(self):
+            self.cut()
+            return
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
@@ -78,6 +101,8 @@ class ServerConnection(Protocol):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
         self.server.connections.discard(self)
+        if self.server.admission is not None:
+            self.server.admission.closed(self)
         self.state = after(self.state, Step.LOST)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -133,6 +158,7 @@ class ServerConnection(Protocol):
         if isinstance(event, Signal) or exchange is None:
             return False
         if isinstance(event, bytes):
+            self._octets += len(event)
             exchange.request_data(event)
         elif isinstance(event, End):
             self._request_ended()
@@ -143,6 +169,9 @@ class ServerConnection(Protocol):
         self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
+        self.requests = count = self.requests + 1
+        if count == self._last_request:
+            self.closing = True
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
@@ -172,7 +201,9 @@ class ServerConnection(Protocol):
             self.cut()
         elif self.state is not State.CLOSED:
             self.state = State.OPEN
-            self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
+            refused = ServerExchange(self, broken.head if broken else None)
+            refused.own_lines = broken.own_lines if broken else b""
+            self.server.on_refused(refused, error)
 
     # -- for the exchange
 
@@ -255,8 +286,28 @@ class ServerConnection(Protocol):
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
+        elif self._awaits(sweeps):
+            pass
         elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
             self.lose()
+
+    def _awaits(self, sweeps: int) -> bool:
+        """Whether a head or a body is coming that has a limit; if it is over that, refuse it."""
+        limits, exchange = self.server.connection_limits, self.exchange
+        awaited: object = None
+        if self.state is State.IDLE and limits.head_sweeps and self._reader.buffered:
+            awaited = self.requests
+        elif self.state is State.OPEN and limits.body_rate and exchange is not None:
+            awaited = exchange if exchange.takes_body and not exchange.answer_begun else None
+        pace = self._pace
+        if awaited is None or pace is None or pace.awaited != awaited:
+            self._pace = None if awaited is None else Pace(awaited, sweeps, self._octets)
+        elif awaited is exchange:
+            if pace.too_slow(sweeps, self._octets, limits.body_rate):
+                self._refuse(_too_slow("body_too_slow", f"under {limits.body_rate} octets/s"))
+        elif sweeps - pace.since >= limits.head_sweeps:
+            self._refuse(_too_slow("head_timeout", f"no whole head in {limits.head_sweeps} s"))
+        return awaited is not None
 
     def switch(self, successor: Protocol) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""
@@ -276,6 +327,20 @@ class ServerConnection(Protocol):
             successor.dataReceived(rest)
 
 
+def _too_slow(reason: str, detail: str) -> RemoteProtocolError:
+    return RemoteProtocolError(reason, detail, status=408)
+
+
+class Admission(Interface):
+    """Decides which connections are served."""
+
+    def opened(self, connection: ServerConnection) -> bool:
+        """A connection is there; whether to serve it, else it is cut."""
+
+    def closed(self, connection: ServerConnection) -> None:
+        """It is gone. Also told of one that was not served."""
+
+
 class HttpServer(Factory):
     """Makes ServerConnections and knows those that are open.
 
@@ -283,7 +348,8 @@ class HttpServer(Factory):
     ``on_refused`` with an exchange that must be answered with the error; it has a request only if
     the error came within a body, and then ``on_request`` was called for that request before.
     ``sweep`` is to be called once a second: one pass over all connections costs less than a
-    timer for each. ``patience`` is how many seconds an idle connection is kept.
+    timer for each. ``patience`` is how many seconds an idle connection is kept. Answers of others
+    lose their fields of ``answer_names``, which exchanges have in their own lines.
     """
 
     noisy = False
@@ -295,18 +361,26 @@ class HttpServer(Factory):
         *,
         limits: Limits = DEFAULT_LIMITS,
         patience: int = 75,
+        connection_limits: ConnectionLimits = NO_LIMITS,
+        admission: Admission | None = None,
+        answer_names: NameSet | None = None,
+        make: Callable[[HttpServer], ServerConnection] = ServerConnection,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
         self.limits = limits
         self.patience = patience
+        self.connection_limits = connection_limits
+        self.admission = admission
+        self.answer_names = answer_names
+        self._make = make
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
         self._draining = False
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Twisted: a client connected."""
-        connection = ServerConnection(self)
+        connection = self._make(self)
         connection.factory = self
         connection.closing = self._draining
         return cast(Protocol, connection)

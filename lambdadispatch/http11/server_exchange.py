@@ -42,6 +42,7 @@ class ServerExchange:
     Someone ``take``s the request to be given its body; until then the body waits. The response
     is ``answer`` (once), ``write`` (any number), ``end`` (once); ``interim`` may come before.
     ``answer`` alone sends nothing: its head leaves with the first data, at ``flush`` or ``end``.
+    ``own_lines`` are whole field lines that the answer gets, whoever makes it.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class ServerExchange:
         "discarding",
         "head",
         "on_lost",
+        "own_lines",
         "slow",
     )
 
@@ -71,12 +73,18 @@ class ServerExchange:
         self.body_paused = False
         self.discarding = False
         self.slow = False
+        self.own_lines = b""
         self.on_lost: Callable[[str], None] | None = None
 
     @property
+    def connection(self) -> ServerConnection:
+        """What it came on."""
+        return self._connection
+
+    @property
     def peer(self) -> str:
-        """The client's address, for logs and forwarding."""
-        return str(getattr(self._connection.transport.getPeer(), "host", "unknown"))
+        """The client's address, for logs."""
+        return str(getattr(self._connection.peer, "host", "unknown"))
 
     # -- the request
 
@@ -163,6 +171,13 @@ class ServerExchange:
         framing = self._framing(head)
         self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
         self._left = _NO_BODY if framing is None else framing
+        if self.own_lines:
+            names = self._connection.server.answer_names
+            if names is not None:
+                fields = head.fields.passing_over(names)
+                if fields is not head.fields:
+                    head = head._replace(fields=fields)
+            extra += self.own_lines
         self._held = render_response(head, framing, extra + self._persistence())
         self.answer_begun = True
 

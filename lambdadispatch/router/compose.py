@@ -23,6 +23,7 @@ from lambdadispatch.front.resource import FrontResource
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.router.client_side import front_server, make_forwarding
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
@@ -39,12 +40,15 @@ CONTROL_PATIENCE = 5
 
 @dataclass(frozen=True)
 class Chances:
-    """Where chance comes in, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
-    hexadecimal digits.
+    """Where chance comes in, and the date, so that tests can repeat: ``random`` in [0, 1),
+    ``token`` a few hexadecimal digits, ``bits`` a number of so many random bits, ``epoch`` the time
+    in seconds since 1970.
     """
 
     random: Callable[[], float]
     token: Callable[[], str]
+    bits: Callable[[int], int]
+    epoch: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def compose(
     return Parts(
         router,
         fleet,
-        _front(settings, router, counts),
+        _front(settings, router, counts, chances),
         _control(settings, router, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
@@ -108,18 +112,18 @@ def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
     return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)
 
 
-def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
+def _front(settings: Settings, router: Router, counts: Counts, chances: Chances) -> HttpServer:
+    forwarding = make_forwarding(settings, chances.bits, chances.epoch)
+
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
             counts.refused_heads[error.reason] += 1
+            forwarding.arrived(exchange)
         answer_reason(exchange, error.status, error.reason)
 
-    return HttpServer(
-        ResourceServer(FrontResource(router, settings.front_health_path)).on_request,
-        refused,
-        limits=_limits(settings),
-        patience=round(settings.keep_alive_timeout),
-    )
+    resource = FrontResource(router, forwarding, settings.front_health_path)
+    on_request = ResourceServer(resource).on_request
+    return front_server(settings, on_request, refused, forwarding, counts.refused_connections)
 
 
 def _control(

@@ -12,6 +12,7 @@ class Counts:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.refused_heads: Counter[str] = Counter()
+        self.refused_connections: Counter[str] = Counter()
         self.channels: Counter[str] = Counter()
         self.channels_opened = 0
         self.sessions: Counter[str] = Counter()
@@ -24,6 +25,7 @@ class Counts:
         return {
             "requests": dict(self.requests),
             "refused_heads": dict(self.refused_heads),
+            "refused_connections": dict(self.refused_connections),
             "invocations_started": self.invocations_started,
             "invocations": dict(self.invocations),
             "channels_opened": self.channels_opened,

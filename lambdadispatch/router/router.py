@@ -25,6 +25,7 @@ from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.front.request_ids import id_in
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.router.counts import Counts
@@ -98,11 +99,14 @@ class Router:
         channel = cast("Channel | None", parked.channel)
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
-            "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
+            "request {method} {target}: {outcome}, id {request_id}, client {client}, "
+            "arrival {arrival}, assignment {assignment}, "
             "invocation {invocation}, instance {instance}, channel {channel}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
+            request_id=id_in(parked.exchange.own_lines),
+            client=parked.exchange.peer,
             arrival=parked.arrival,
             assignment=parked.assignment or None,
             invocation=invocation.name if invocation else None,

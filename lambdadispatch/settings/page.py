@@ -49,7 +49,7 @@ def default_text(setting: Setting) -> str:
     default = setting.default
     if isinstance(default, Derived):
         return default.text
-    if default is None:
+    if default is None or default == ():
         return "none"
     if isinstance(default, float):
         return f"{default:g} s"

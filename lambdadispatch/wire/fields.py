@@ -47,6 +47,33 @@ REMEMBERED_BLOCKS = 2048
 REMEMBERED_BYTES = 2048
 
 
+class NameSet:
+    """A set of field names, given in lower case, and of beginnings of names.
+
+    A name is in it in any case, and with ``_`` for ``-``: CGI, WSGI and what grew from them see no
+    difference between the two.
+    """
+
+    def __init__(self, names: Iterable[bytes], beginnings: tuple[bytes, ...] = ()) -> None:
+        self.names = frozenset(names)
+        self.beginnings = beginnings
+
+    def __contains__(self, name: bytes) -> bool:
+        plain = name.lower().replace(b"_", b"-")
+        return plain in self.names or plain.startswith(self.beginnings)
+
+    def __or__(self, other: NameSet) -> NameSet:
+        return NameSet(self.names | other.names, self.beginnings + other.beginnings)
+
+
+CLAIMS = NameSet(
+    b"forwarded client-ip front-end-https true-client-ip x-client-ip x-cluster-client-ip "
+    b"x-original-forwarded-for x-real-ip x-scheme x-url-scheme".split(),
+    (b"x-forwarded-",),
+)
+"""Fields by which proxies tell who a client is and how it came: worth nothing from a client."""
+
+
 class Fields:
     """The fields of one head, immutable, with what framing and routing need already read.
 
@@ -63,6 +90,8 @@ class Fields:
         self.hosts: tuple[bytes, ...] = ()
         self.upgrade = b""
         self.expects_continue = False
+        self._passed_over: NameSet | None = None
+        self._kept: Fields | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
             if read is not None:
@@ -100,6 +129,18 @@ class Fields:
     def without(self, names: frozenset[bytes]) -> Pairs:
         """The fields whose lower-cased name is not among ``names``."""
         return tuple(pair for pair in self.pairs if pair[0].lower() not in names)
+
+    def passing_over(self, names: NameSet) -> Fields:
+        """The fields whose name is not in ``names``: this object itself if it has none of them.
+
+        The last answer is remembered, for heads are remembered and asked again.
+        """
+        if self._passed_over is names:
+            return self._kept or self
+        kept = tuple(pair for pair in self.pairs if pair[0] not in names)
+        self._kept = None if len(kept) == len(self.pairs) else Fields(kept)
+        self._passed_over = names
+        return self._kept or self
 
     @cached_property
     def hop_by_hop(self) -> frozenset[bytes]:
@@ -212,8 +253,10 @@ def _first_bad_line(block: bytes) -> str:
 
 
 def trailer_pairs(fields: Fields) -> Pairs:
-    """What may be taken from a trailer section: all but framing, routing and credentials."""
-    return fields.without(_NOT_IN_TRAILERS)
+    """What may be taken from a trailer section: all but framing, routing, credentials and claims
+    about where a request is from.
+    """
+    return fields.passing_over(CLAIMS).without(_NOT_IN_TRAILERS)
 
 
 def render_fields(pairs: Pairs) -> bytes:

@@ -27,6 +27,9 @@ from lambdadispatch.settings import Settings, settings_from
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
 from tests.memory.network import MemoryNetwork
 
+EPOCH = 0x65000000
+"""Seconds since 1970 in every system."""
+
 FRONT, CONTROL, ADMIN = 5002, 5001, 5000
 
 
@@ -162,7 +165,7 @@ class System:
             self.clock,
             self.aws,
             self.clock.callLater,
-            Chances(lambda: self.chance, lambda: "000000"),
+            Chances(lambda: self.chance, lambda: "000000", lambda bits: bits, lambda: EPOCH),
         )
         self.failures: list[str] = []
         self.backend = MemoryBackend()

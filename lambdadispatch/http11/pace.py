@@ -1,0 +1,57 @@
+"""How slow a client may be: limits on a connection, and what the sweeps saw of it.
+
+Theory of operation. A sweep looks once a second at what a connection waits for: the rest of a head,
+or the body of a request that somebody takes. It notes when it saw that first and how much had come,
+and compares at later sweeps. So a client that keeps pace costs nothing but the look, and a slow one
+costs a small object. A time limit is kept to within a second.
+
+A body counts only while its request is not answered yet and somebody takes it: a client that is
+held back is not slow, and one that listens to its answer may send as seldom as both sides like.
+
+Rejected: a timer for each head and body (most would be made and cancelled a thousand times for one
+that fires); a limit on the time between two reads, which one octet now and then keeps to.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+GRACE_SWEEPS: Final = 20
+"""Sweeps over which the rate of a body is averaged."""
+
+
+class ConnectionLimits(NamedTuple):
+    """What one connection may do; 0 sets no limit.
+
+    ``head_sweeps``: sweeps that a head may take from its first octet; ``body_rate``: octets of a
+    body that must come a second; ``requests``: requests after which it is closed.
+    """
+
+    head_sweeps: int = 0
+    body_rate: int = 0
+    requests: int = 0
+
+
+NO_LIMITS: Final = ConnectionLimits()
+
+
+class Pace:
+    """What was awaited at a sweep: ``awaited`` tells one head or body from another; ``octets`` had
+    come in all by then.
+    """
+
+    __slots__ = ("awaited", "octets", "since")
+
+    def __init__(self, awaited: object, since: int, octets: int) -> None:
+        self.awaited = awaited
+        self.since = since
+        self.octets = octets
+
+    def too_slow(self, sweeps: int, octets: int, rate: int) -> bool:
+        """Whether a body came too slowly; begins anew after each time over which it is averaged."""
+        passed = sweeps - self.since
+        if passed < GRACE_SWEEPS:
+            return False
+        slow = octets - self.octets < rate * passed
+        self.since, self.octets = sweeps, octets
+        return slow
