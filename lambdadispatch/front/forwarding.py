@@ -50,15 +50,18 @@ class Origin:
     """Where the requests of one connection come from.
 
     ``host`` is the peer's address, None if it has none; ``port`` the one it connected to, 0 if
-    not known; ``proto`` http or https.
+    not known; ``proto`` http or https. ``lines`` were right for the last request of somebody who
+    is not trusted, whose Host was ``hosts``, that very object, since heads are remembered.
     """
 
-    __slots__ = ("_element", "_four", "_own", "trusted")
+    __slots__ = ("_element", "_four", "_own", "hosts", "lines", "trusted")
 
     def __init__(
         self, host: str | None, port: int, proto: bytes, *, kind: str, trusted: bool
     ) -> None:
         self.trusted = trusted
+        self.hosts: tuple[bytes, ...] | None = None
+        self.lines = b""
         self._four = b""
         self._element = b""
         self._own = {FOUR[0]: host.encode() if host else b"unknown", FOUR[1]: proto}
@@ -69,17 +72,18 @@ class Origin:
         if kind in {"forwarded", "both"}:
             self._element = render_forwarded([((b"for", node(host)), (b"proto", proto))])
 
-    def lines(self, fields: Fields) -> bytes:
+    def lines_for(self, fields: Fields) -> bytes:
         """The lines to add to a request with these fields, of which the claims are removed."""
         if self.trusted:
             return self._extended(fields)
-        lines = self._four
         hosts = fields.hosts
-        if lines and hosts and hosts[0]:
-            lines = b"%bX-Forwarded-Host: %b\r\n" % (lines, hosts[0])
+        host = hosts[0] if hosts else b""
+        lines = self._four
+        if lines and host:
+            lines = b"%bX-Forwarded-Host: %b\r\n" % (lines, host)
         if self._element:
-            host = _host_pair(hosts[0] if hosts else b"")
-            lines += b"Forwarded: %b%b\r\n" % (self._element, host)
+            lines += b"Forwarded: %b%b\r\n" % (self._element, _host_pair(host))
+        self.hosts, self.lines = hosts, lines
         return lines
 
     def _extended(self, fields: Fields) -> bytes:
@@ -133,6 +137,7 @@ class Forwarding:
         self._kind = kind
         self._trusted = trusted
         self._ids = ids
+        self._next_line = ids.next_line
         self._traces = traces
         self._untrusted_names = CLAIMS | ids.names
         written = () if kind == "off" else (*FOUR, _FORWARDED)
@@ -152,7 +157,7 @@ class Forwarding:
         if origin.trusted and head is not None:
             exchange.own_lines = self._ids.line_for(head.fields)
         else:
-            exchange.own_lines = self._ids.line()
+            exchange.own_lines = self._next_line()
 
     def send_on(self, exchange: ServerExchange) -> bytes:
         """The request goes to an application: take away what is not to reach it, and return the
@@ -164,7 +169,7 @@ class Forwarding:
         connection = exchange.connection
         origin: Origin = connection.origin or self._meet(connection)
         names = self._trusted_names if origin.trusted else self._untrusted_names
-        lines = origin.lines(fields)
+        lines = origin.lines if fields.hosts is origin.hosts else origin.lines_for(fields)
         if self._traces is not None:
             also, made = self._traces.lines(fields)
             names = self._both(origin.trusted, names, also)

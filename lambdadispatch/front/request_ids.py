@@ -7,6 +7,8 @@ request, and is unique, not secret: nobody may take the knowledge of an id for a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import count, repeat
 from typing import Final
 
 from lambdadispatch.wire.fields import Fields, NameSet
@@ -18,30 +20,25 @@ NO_NAMES: Final = NameSet(())
 
 
 class RequestIds:
-    """Makes the lines of one field ``name``; none if ``name`` is None.
+    """Makes the lines of one field ``name``; empty ones if ``name`` is None.
 
-    ``random`` is the part that is made once: a few hexadecimal digits.
+    ``random`` is the part that is made once: a few hexadecimal digits. ``next_line()`` is the line
+    of the next request.
     """
 
     def __init__(self, name: str | None, random: str) -> None:
         self._name = b"" if name is None else name.encode()
-        self._begin = b"%b: %b-" % (self._name, random.encode()) if self._name else b""
-        self._made = 0
-        self.names = NameSet([self._name.lower().replace(b"_", b"-")]) if self._name else NO_NAMES
+        begin = b"%b: %b-" % (self._name, random.encode())
+        lines: Iterator[bytes] = (begin + b"%x\r\n" % number for number in count(1))
+        self.names = NameSet([self._name.lower()]) if self._name else NO_NAMES
+        self.next_line = lines.__next__ if self._name else repeat(b"").__next__
 
     def line_for(self, fields: Fields) -> bytes:
         """The line of a request of somebody trusted: with its own id if it has one."""
         came = [value for name, value in fields.pairs if name in self.names]
         if len(came) == 1 and _KEPT.fullmatch(came[0]):
             return b"%b: %b\r\n" % (self._name, came[0])
-        return self.line()
-
-    def line(self) -> bytes:
-        """The line of the next request."""
-        if not self._begin:
-            return b""
-        self._made += 1
-        return self._begin + b"%x\r\n" % self._made
+        return self.next_line()
 
 
 def id_in(line: bytes) -> str | None:

@@ -50,8 +50,7 @@ class ServerConnection(Protocol):
         self.exchange: ServerExchange | None = None
         self.closing = False
         self.origin: Any = None
-        self.requests = 0
-        self._last_request = server.connection_limits.requests
+        self._requests_left = server.connection_limits.requests
         self.idle_since = server.sweeps
         self._reader = RequestReader(server.limits)
         self._advancing = False
@@ -59,6 +58,7 @@ class ServerConnection(Protocol):
         self._lingering = False
         self._slow = False
         self._pace: Pace | None = None
+        self._heads = 0
         self._octets = 0
 
     # -- its ends
@@ -150,6 +150,7 @@ class ServerConnection(Protocol):
     def _take(self, event: Event) -> bool:
         """Pass on one event; whether to go on."""
         if isinstance(event, RequestHead):
+            self._heads += 1
             if not event.body:
                 self._reader.next_event()  # its End, which says nothing more
             self._begin(event)
@@ -169,9 +170,9 @@ class ServerConnection(Protocol):
         self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
-        self.requests = count = self.requests + 1
-        if count == self._last_request:
-            self.closing = True
+        if self._requests_left:
+            self._requests_left -= 1
+            self.closing = self.closing or not self._requests_left
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
@@ -296,7 +297,7 @@ class ServerConnection(Protocol):
         limits, exchange = self.server.connection_limits, self.exchange
         awaited: object = None
         if self.state is State.IDLE and limits.head_sweeps and self._reader.buffered:
-            awaited = self.requests
+            awaited = self._heads
         elif self.state is State.OPEN and limits.body_rate and exchange is not None:
             awaited = exchange if exchange.takes_body and not exchange.answer_begun else None
         pace = self._pace
@@ -313,6 +314,8 @@ class ServerConnection(Protocol):
         """Hand the transport to another protocol, with what arrived after the request's head."""
         rest = self._reader.take_rest()
         self.server.connections.discard(self)
+        if self.server.admission is not None:
+            self.server.admission.closed(self)
         self.exchange = None
         self.state = State.CLOSED
         self.transport.unregisterProducer()

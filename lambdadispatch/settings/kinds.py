@@ -153,7 +153,7 @@ def networks() -> Kind:
     def read(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",")] if value else []
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
             raise ValueError
         return tuple(ip_network(each) for each in value)
 

@@ -119,7 +119,7 @@ class FrontTests(SystemCase):
 
     def test_idle_connections_are_closed_after_their_time(self) -> None:
         self.build(keep_alive_timeout=5)
-        begun, used = self.ask(b"GET / HT", requests=0), self.ask(get("/now"))
+        begun, used = self.ask(b"", requests=0), self.ask(get("/now"))
         self.advance(4)
         self.assertEqual((begun.lost, used.lost), (None, None))
         self.advance(3)
