@@ -25,10 +25,13 @@ READ: list[tuple[bytes, list[Element]]] = [
         [((b"for", b"192.0.2.43"),), ((b"for", b"198.51.100.17"),)],
     ),
     # Section 6: unknown and obfuscated nodes are values like others.
-    (b"for=unknown,for=_hidden;by=_SEVKISEK", [
-        ((b"for", b"unknown"),),
-        ((b"for", b"_hidden"), (b"by", b"_SEVKISEK")),
-    ]),
+    (
+        b"for=unknown,for=_hidden;by=_SEVKISEK",
+        [
+            ((b"for", b"unknown"),),
+            ((b"for", b"_hidden"), (b"by", b"_SEVKISEK")),
+        ],
+    ),
     (b'host="a,b;c\\"d\\\\"', [((b"host", b'a,b;c"d\\'),)]),
     (b'for="";ext=""', [((b"for", b""), (b"ext", b""))]),
     # Empty elements and pairs are allowed (RFC 9110 section 5.6.1 and the grammar of section 4).
