@@ -16,6 +16,8 @@ class RequestOutcome(StrEnum):
     """The application's whole response was passed on."""
     CLIENT_GONE = "client_gone"
     """The client left, waiting or running."""
+    CLIENT_STALLED = "client_stalled"
+    """The client did not read its response in time."""
     BAD_REQUEST = "bad_request"
     """The request broke the rules of HTTP."""
     BODY_TOO_LARGE = "body_too_large"

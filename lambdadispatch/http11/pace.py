@@ -5,6 +5,9 @@ or the body of a request that somebody takes. It notes when it saw that first an
 and compares at later sweeps. So a client that keeps pace costs nothing but the look, and a slow one
 costs a small object. A time limit is kept to within a second.
 
+A client that reads its answer too slowly holds a channel as surely as one that writes too slowly.
+What was written and is not read yet is bounded, so it is asked only that this leaves in some time.
+
 A body counts only while its request is not answered yet and somebody takes it: a client that is
 held back is not slow, and one that listens to its answer may send as seldom as both sides like.
 
@@ -24,12 +27,14 @@ class ConnectionLimits(NamedTuple):
     """What one connection may do; 0 sets no limit.
 
     ``head_sweeps``: sweeps that a head may take from its first octet; ``body_rate``: octets of a
-    body that must come a second; ``requests``: requests after which it is closed.
+    body that must come a second; ``requests``: requests after which it is closed;
+    ``unread_sweeps``: sweeps that a client may take to read what its transport holds for it.
     """
 
     head_sweeps: int = 0
     body_rate: int = 0
     requests: int = 0
+    unread_sweeps: int = 0
 
 
 NO_LIMITS: Final = ConnectionLimits()

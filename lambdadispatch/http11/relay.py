@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
 from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
@@ -37,6 +37,8 @@ class RelayOutcome(StrEnum):
     """The whole response was passed on."""
     CLIENT_GONE = "client_gone"
     """The client left before it had the whole response."""
+    CLIENT_STALLED = "client_stalled"
+    """The client did not read the response in time; its connection was cut."""
     ANSWER_LOST = "answer_lost"
     """The server was lost before the response's head; the client was told 502."""
     ANSWER_CUT = "answer_cut"
@@ -55,6 +57,7 @@ class RelayOutcome(StrEnum):
 
 _CLIENT_LOSSES: Final = {
     CLIENT_GONE: RelayOutcome.CLIENT_GONE,
+    CLIENT_STALLED: RelayOutcome.CLIENT_STALLED,
     "body_too_large": RelayOutcome.BODY_TOO_LARGE,
     "body_too_slow": RelayOutcome.BODY_TOO_SLOW,
 }

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lambdadispatch.http11.pace import NO_LIMITS, ConnectionLimits, Pace
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import State, Step, after
@@ -60,6 +60,7 @@ class ServerConnection(Protocol):
         self._pace: Pace | None = None
         self._heads = 0
         self._octets = 0
+        self._drained = 0
 
     # -- its ends
 
@@ -119,6 +120,7 @@ class ServerConnection(Protocol):
     def resumeProducing(self) -> None:
         """Twisted: what was written has left."""
         self._slow = False
+        self._drained += 1
         if self.exchange is not None:
             self.exchange.client_ready()
 
@@ -245,6 +247,7 @@ class ServerConnection(Protocol):
         """Close once all that was written has left."""
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
+            self.idle_since = self.server.sweeps
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -295,6 +298,8 @@ class ServerConnection(Protocol):
     def _awaits(self, sweeps: int) -> bool:
         """Whether a head or a body is coming that has a limit; if it is over that, refuse it."""
         limits, exchange = self.server.connection_limits, self.exchange
+        if limits.unread_sweeps and self._unread(sweeps, limits.unread_sweeps):
+            return True
         awaited: object = None
         if self.state is State.IDLE and limits.head_sweeps and self._reader.buffered:
             awaited = self._heads
@@ -309,6 +314,24 @@ class ServerConnection(Protocol):
         elif sweeps - pace.since >= limits.head_sweeps:
             self._refuse(_too_slow("head_timeout", f"no whole head in {limits.head_sweeps} s"))
         return awaited is not None
+
+    def _unread(self, sweeps: int, most: int) -> bool:
+        """Whether the client leaves unread what was written; if it did so for too long, cut it."""
+        if self.state is State.CLOSED:
+            if sweeps - self.idle_since > most:
+                self.transport.abortConnection()
+            return True
+        if not self._slow:
+            return False
+        awaited = ("unread", self._drained)
+        if self._pace is None or self._pace.awaited != awaited:
+            self._pace = Pace(awaited, sweeps, 0)
+        elif sweeps - self._pace.since >= most:
+            exchange, self.exchange = self.exchange, None
+            self.cut()
+            if exchange is not None:
+                exchange.connection_lost(CLIENT_STALLED)
+        return True
 
     def switch(self, successor: Protocol) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 CLIENT_GONE: Final = "client_gone"
 """Why an exchange ended with its connection, when the peer broke no rule."""
 
+CLIENT_STALLED: Final = "client_stalled"
+"""Why an exchange ended whose client did not read its answer."""
+
 DISCARDED_OCTETS: Final = 65536
 """A declared body up to this is read and passed over to keep a connection; past it, closed."""
 

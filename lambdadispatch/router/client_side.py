@@ -60,6 +60,7 @@ def front_server(
             ceil(settings.head_timeout),
             settings.body_rate_minimum,
             settings.requests_per_connection_limit or 0,
+            ceil(settings.client_stall_timeout),
         ),
         admission=_admission(settings, counts),
         answer_names=forwarding.answer_names,

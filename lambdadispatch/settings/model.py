@@ -64,6 +64,7 @@ class Settings:
     body_limit: int | None
     head_timeout: float
     body_rate_minimum: int
+    client_stall_timeout: float
     connection_limit: int | None
     connections_per_address_limit: int | None
     requests_per_connection_limit: int | None

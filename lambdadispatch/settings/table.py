@@ -299,6 +299,13 @@ SETTINGS = (
         "or it is answered 408; 0 sets no limit.",
     ),
     Setting(
+        "client_stall_timeout",
+        kinds.seconds(0, 3600),
+        60.0,
+        "How long a client may leave unread what was written to it, to within a second, before it "
+        "is cut; 0 sets no limit.",
+    ),
+    Setting(
         "connection_limit",
         kinds.whole(1, 10_000_000, off=True),
         None,

@@ -145,6 +145,7 @@ CASES: dict[str, Case] = {
     "body_limit": optional(0, 1 << 50),
     "head_timeout": seconds(0, 900),
     "body_rate_minimum": whole(0, 1_000_000_000),
+    "client_stall_timeout": seconds(0, 3600),
     "connection_limit": optional(1, 10_000_000),
     "connections_per_address_limit": optional(1, 10_000_000),
     "requests_per_connection_limit": optional(1, 10_000_000),

@@ -10,6 +10,7 @@ from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.heads import response
 from lambdadispatch.wire.reader import Limits
 from tests.http11.stage import Body, HalfClosingPeer, Peer, ServerStage
+from tests.memory.link import Link
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
@@ -219,6 +220,87 @@ def test_a_whole_body_is_not_waited_for() -> None:
     stage.exchanges[0].take(Body())
     stage.sweep(10 * GRACE_SWEEPS)
     assert (stage.refused, client.ended) == ([], None)
+
+
+# -- answers that are not read
+
+UNREAD_TIME = 5
+LARGE = bytes(1_000_000)
+
+
+def unread_stage() -> ServerStage:
+    return ServerStage(connection_limits=ConnectionLimits(unread_sweeps=UNREAD_TIME))
+
+
+def answering(stage: ServerStage) -> tuple[Peer, Link, Body]:
+    """A client that is sent more than it takes."""
+    client = stage.client(CHUNKED)
+    (link,) = stage.network.links
+    sink = Body()
+    stage.exchanges[0].take(sink)
+    link.freeze("client")
+    stage.exchanges[0].answer(response(200))
+    stage.exchanges[0].write(LARGE)
+    stage.pump()
+    return client, link, sink
+
+
+def test_an_answer_must_be_read() -> None:
+    stage = unread_stage()
+    _, link, sink = answering(stage)
+    assert sink.pace == ["slow"]
+    stage.sweep(UNREAD_TIME)
+    assert sink.lost == []
+    stage.sweep(1)
+    assert sink.lost == ["client_stalled"]
+    assert not stage.server.connections
+    assert stage.refused == []
+    link.thaw("client")
+
+
+def test_a_client_that_reads_in_time_may_be_slow_for_ever() -> None:
+    stage = unread_stage()
+    _, link, sink = answering(stage)
+    for _ in range(5):
+        stage.sweep(UNREAD_TIME)
+        link.thaw("client")
+        stage.pump()
+        link.freeze("client")
+        stage.exchanges[0].write(LARGE)
+        stage.pump()
+    assert sink.lost == []
+    assert sink.pace == ["slow", "ready"] * 5 + ["slow"]
+    link.thaw("client")
+
+
+def test_the_end_of_an_answer_must_be_read_before_the_connection_can_close() -> None:
+    stage = unread_stage()
+    client = stage.client(GET.replace(b"1.1", b"1.0"))
+    (link,) = stage.network.links
+    link.freeze("client")
+    stage.exchanges[0].respond(200, body=LARGE)
+    stage.pump()
+    stage.sweep(UNREAD_TIME)
+    assert len(stage.server.connections) == 1
+    stage.sweep(1)
+    assert not stage.server.connections
+    link.thaw("client")
+    stage.pump()
+    assert client.ended == "lost"
+
+
+def test_the_end_of_an_answer_must_be_read_on_a_connection_that_is_kept() -> None:
+    stage = unread_stage()
+    stage.client(GET)
+    (link,) = stage.network.links
+    link.freeze("client")
+    stage.exchanges[0].respond(200, body=LARGE)
+    stage.pump()
+    stage.sweep(UNREAD_TIME)
+    assert len(stage.server.connections) == 1
+    stage.sweep(2)
+    assert not stage.server.connections
+    link.thaw("client")
 
 
 # -- bodies and targets that are too large

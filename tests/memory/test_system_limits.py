@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.memory.system import Client, get
+from tests.memory.system import FRONT, Client, get
 from tests.memory.system_case import SystemCase
 
 POST = b"POST /x HTTP/1.1\r\nHost: test\r\n"
@@ -119,6 +119,25 @@ class LimitTests(SystemCase):
         self.network.pump()
         self.assertTrue(self.call.whole)
         self.call.respond()
+
+    def test_an_answer_that_is_not_read(self) -> None:
+        self.build(client_stall_timeout=5)
+        client = self.ask(get("/x"))
+        (link,) = self.links_to(FRONT)
+        link.freeze("client")
+        self.call.begin(200)
+        for _ in range(100):
+            self.call.write(bytes(16384))
+            self.network.pump()
+        self.advance(4)
+        self.assertEqual(self.outcomes(), {})
+        self.advance(3)
+        self.assertEqual(self.outcomes(), {"client_stalled": 1})
+        self.assertEqual(self.call.lost, "client_gone")
+        link.thaw("client")
+        self.network.pump()
+        self.assertIsNot(client.lost, None)
+        self.assertFalse(self.answer(client).whole)
 
     def test_no_limits(self) -> None:
         self.build(head_timeout=0, body_rate_minimum=0)
