@@ -52,7 +52,7 @@ class ServerConnection(Protocol):
         self.origin: Any = None
         self._requests_left = server.connection_limits.requests
         self.idle_since = server.sweeps
-        self._reader = RequestReader(server.limits)
+        self._reader = server.reader(server.limits)
         self._advancing = False
         self._held_back = False
         self._lingering = False
@@ -391,6 +391,7 @@ class HttpServer(Factory):
         admission: Admission | None = None,
         answer_names: NameSet | None = None,
         make: Callable[[HttpServer], ServerConnection] = ServerConnection,
+        reader: Callable[[Limits], RequestReader] = RequestReader,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
@@ -399,6 +400,7 @@ class HttpServer(Factory):
         self.connection_limits = connection_limits
         self.admission = admission
         self.answer_names = answer_names
+        self.reader = reader
         self._make = make
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0

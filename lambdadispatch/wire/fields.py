@@ -79,7 +79,8 @@ class Fields:
 
     ``content_length`` is the declared length in octets or None; ``chunked`` tells that the one
     transfer coding is chunked; ``connection`` holds the lower-cased options of Connection;
-    ``hosts`` all values of Host; ``upgrade`` the protocols of Upgrade as sent.
+    ``hosts`` all values of Host; ``upgrade`` the protocols of Upgrade as sent. ``longer`` is for
+    readers: the last line that came after just these fields, and the fields with it.
     """
 
     def __init__(self, pairs: Pairs) -> None:
@@ -92,6 +93,7 @@ class Fields:
         self.expects_continue = False
         self._passed_over: NameSet | None = None
         self._kept: Fields | None = None
+        self.longer: tuple[bytes, Fields] | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
             if read is not None:
@@ -141,6 +143,22 @@ class Fields:
         self._kept = None if len(kept) == len(self.pairs) else Fields(kept)
         self._passed_over = names
         return self._kept or self
+
+    def followed_by(self, name: bytes, value: bytes) -> Fields | None:
+        """These fields and one more; None if that would change anything but ``pairs``."""
+        lower = name.lower()
+        if lower in _READ or lower in self.hop_by_hop:
+            return None
+        longer = Fields(())
+        longer.pairs = (*self.pairs, (name, value))
+        longer.content_length = self.content_length
+        longer.chunked = self.chunked
+        longer.connection = self.connection
+        longer.hosts = self.hosts
+        longer.upgrade = self.upgrade
+        longer.expects_continue = self.expects_continue
+        longer.end_to_end_block = self.end_to_end_block + b"%b: %b\r\n" % (name, value)
+        return longer
 
     @cached_property
     def hop_by_hop(self) -> frozenset[bytes]:

@@ -30,7 +30,7 @@ class RequestReader(MessageReader):
         """
         if self._buffer or len(data) > self._whole_limit:
             return None
-        return _whole_remembered(data, self._limits.fields)
+        return remembered_whole(data, self._limits.fields)
 
     def _check_target(self, buffer: bytes) -> None:
         """Refuse a target as soon as it is too long, before anything that may be said of the rest:
@@ -83,7 +83,7 @@ def _longer_target(limit: int) -> re.Pattern[bytes]:
 
 # A client that asks for the same again, as many do, sends the same octets again.
 _parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
-_whole_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
+remembered_whole = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
 
 
 def _bad_request_line(block: bytes) -> RemoteProtocolError:
