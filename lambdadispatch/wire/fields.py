@@ -93,6 +93,7 @@ class Fields:
         self.expects_continue = False
         self._passed_over: NameSet | None = None
         self._kept: Fields | None = None
+        self._block: bytes | None = None
         self.longer: tuple[bytes, Fields] | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
@@ -157,7 +158,7 @@ class Fields:
         longer.hosts = self.hosts
         longer.upgrade = self.upgrade
         longer.expects_continue = self.expects_continue
-        longer.end_to_end_block = self.end_to_end_block + b"%b: %b\r\n" % (name, value)
+        longer._block = self.end_to_end_block + b"%b: %b\r\n" % (name, value)
         return longer
 
     @cached_property
@@ -175,7 +176,7 @@ class Fields:
     @cached_property
     def end_to_end_block(self) -> bytes:
         """``end_to_end`` as it stands on the wire, each line with its CRLF."""
-        return render_fields(self.end_to_end)
+        return render_fields(self.end_to_end) if self._block is None else self._block
 
 
 def _check_framing(fields: Fields) -> None:
