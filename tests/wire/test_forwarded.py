@@ -113,6 +113,25 @@ def test_a_name_is_known_in_every_spelling(name: bytes) -> None:
     assert name in CLAIMS
 
 
+CLAIMED = st.sampled_from(
+    [*sorted(CLAIMS.names), b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-client-cert"]
+)
+
+
+@given(CLAIMED, st.integers(0, 1 << 32), st.integers(0, 1 << 32))
+def test_no_mixture_of_cases_and_underscores_gets_through(
+    name: bytes, capitals: int, underscores: int
+) -> None:
+    spelled = bytes(
+        0x5F if octet == 0x2D and underscores >> place & 1 else octet ^ (0x20 if big else 0)
+        for place, octet in enumerate(name)
+        for big in (chr(octet).isalpha() and capitals >> place & 1,)
+    )
+    assert spelled.lower().replace(b"_", b"-") == name
+    fields = parse_fields(b"Host: a\r\n" + spelled + b": evil\r\n", 10)
+    assert fields.passing_over(CLAIMS).pairs == ((b"Host", b"a"),)
+
+
 @pytest.mark.parametrize("name", [b"X-Forwarded", b"Forwarded-For", b"X-Request-Id", b"Host", b""])
 def test_other_names_are_not_claims(name: bytes) -> None:
     assert name not in CLAIMS
