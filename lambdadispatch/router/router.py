@@ -99,19 +99,19 @@ class Router:
         channel = cast("Channel | None", parked.channel)
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
-            "request {method} {target}: {outcome}, id {request_id}, client {client}, "
-            "arrival {arrival}, assignment {assignment}, "
-            "invocation {invocation}, instance {instance}, channel {channel}",
+            "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
+            "invocation {invocation}, instance {instance}, channel {channel}, client {client}, "
+            "id {request_id}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
-            request_id=id_in(parked.exchange.own_lines),
-            client=parked.exchange.peer,
             arrival=parked.arrival,
             assignment=parked.assignment or None,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
+            client=parked.exchange.peer,
+            request_id=id_in(parked.exchange.own_lines),
         )
 
     # -- channels
