@@ -10,9 +10,8 @@ could be taken for such a claim are removed. Of X-Forwarded-* and Forwarded only
 written here is passed on from a trusted peer too. A balancer that keeps up one kind passes the
 other through as it came, and an application that looks at it would believe the client.
 
-Rejected: objects of the standard library for each element (ten times the cost of the request's
-whole way); reading X-Forwarded-For from the right to find a client (what an application does with
-the list depends on how many proxies it knows of, and this router must not decide that).
+Rejected: reading X-Forwarded-For from the right to find the one client (what an application does
+with the list depends on how many proxies it knows of, and this router must not decide that).
 """
 
 from __future__ import annotations

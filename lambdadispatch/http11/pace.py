@@ -8,11 +8,11 @@ costs a small object. A time limit is kept to within a second.
 A client that reads its answer too slowly holds a channel as surely as one that writes too slowly.
 What was written and is not read yet is bounded, so it is asked only that this leaves in some time.
 
-A body counts only while its request is not answered yet and somebody takes it: a client that is
+A body counts only while somebody takes it, and not while its answer is under way: a client that is
 held back is not slow, and one that listens to its answer may send as seldom as both sides like.
 
-Rejected: a timer for each head and body (most would be made and cancelled a thousand times for one
-that fires); a limit on the time between two reads, which one octet now and then keeps to.
+Rejected: a timer for each head and body, of which nearly all would be cancelled; a limit on the
+time between two reads, which one octet now and then keeps to.
 """
 
 from __future__ import annotations

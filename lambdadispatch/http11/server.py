@@ -285,15 +285,18 @@ class ServerConnection(Protocol):
 
         A body that is only read to keep the connection is not waited for any longer than that.
         """
-        exchange = self.exchange
-        passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif self._awaits(sweeps):
-            pass
-        elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
-            self.lose()
+        elif self.state is State.IDLE and not (self._slow or self._reader.buffered):
+            self._pace = None
+            if sweeps - self.idle_since > patience:
+                self.lose()
+        elif not self._awaits(sweeps) and sweeps - self.idle_since > patience:
+            exchange = self.exchange
+            passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
+            if self.state is State.IDLE or passing_over:
+                self.lose()
 
     def _awaits(self, sweeps: int) -> bool:
         """Whether a head or a body is coming that has a limit; if it is over that, refuse it."""
@@ -303,8 +306,8 @@ class ServerConnection(Protocol):
         awaited: object = None
         if self.state is State.IDLE and limits.head_sweeps and self._reader.buffered:
             awaited = self._heads
-        elif self.state is State.OPEN and limits.body_rate and exchange is not None:
-            awaited = exchange if exchange.takes_body and not exchange.answer_begun else None
+        elif exchange is not None and limits.body_rate and self._body_is_awaited(exchange):
+            awaited = exchange
         pace = self._pace
         if awaited is None or pace is None or pace.awaited != awaited:
             self._pace = None if awaited is None else Pace(awaited, sweeps, self._octets)
@@ -314,6 +317,12 @@ class ServerConnection(Protocol):
         elif sweeps - pace.since >= limits.head_sweeps:
             self._refuse(_too_slow("head_timeout", f"no whole head in {limits.head_sweeps} s"))
         return awaited is not None
+
+    def _body_is_awaited(self, exchange: ServerExchange) -> bool:
+        """Whether a body should come: somebody takes it, and the answer is not under way."""
+        if self.state is State.OPEN:
+            return exchange.takes_body and not exchange.answer_begun
+        return self.state is State.UPLOADING and exchange.takes_body and not exchange.discarding
 
     def _unread(self, sweeps: int, most: int) -> bool:
         """Whether the client leaves unread what was written; if it did so for too long, cut it."""

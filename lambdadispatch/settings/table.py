@@ -295,8 +295,8 @@ SETTINGS = (
         "body_rate_minimum",
         kinds.whole(0, 1_000_000_000),
         50,
-        "Bytes a second, over 20 s, in which the body of a request without an answer must come "
-        "or it is answered 408; 0 sets no limit.",
+        "Bytes a second, over 20 s, at which the body of a request must come that has no answer "
+        "yet, or it is answered 408; 0 sets no limit.",
     ),
     Setting(
         "client_stall_timeout",

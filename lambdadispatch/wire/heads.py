@@ -10,14 +10,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from lambdadispatch.wire.errors import LocalProtocolError
-from lambdadispatch.wire.fields import (
-    NO_FIELDS,
-    TEXT,
-    TOKEN,
-    Fields,
-    Pairs,
-    render_fields,
-)
+from lambdadispatch.wire.fields import NO_FIELDS, TEXT, TOKEN, Fields, Pairs, render_fields
 
 CHUNKED: Final = -1
 """Body length of a message framed by the chunked transfer coding."""

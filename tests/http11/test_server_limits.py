@@ -214,6 +214,22 @@ def test_a_body_beside_its_answer_may_be_slow() -> None:
     assert (stage.refused, client.ended) == ([], None)
 
 
+def test_a_body_that_goes_on_after_its_answer_must_keep_pace() -> None:
+    """Else it would hold the channel on which it is passed on."""
+    stage = slow_stage()
+    client = stage.client(POST)
+    sink = Body()
+    stage.exchanges[0].take(sink)
+    stage.exchanges[0].answer(response(200))
+    stage.exchanges[0].end()
+    stage.sweep(GRACE_SWEEPS)
+    assert (sink.lost, client.ended) == ([], None)
+    stage.sweep(1)
+    assert sink.lost == ["body_too_slow"]
+    assert client.answers()[:2] == ["200 OK HTTP/1.1 chunked", "end"]
+    assert (stage.refused, client.ended) == ([], "done")
+
+
 def test_a_whole_body_is_not_waited_for() -> None:
     stage = slow_stage()
     client = stage.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
