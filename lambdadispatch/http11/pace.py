@@ -1,4 +1,4 @@
-"""How slow a client may be: limits on a connection, and what the sweeps saw of it.
+"""Limits on connections and on how slow their clients may be, and what the sweeps saw of them.
 
 Theory of operation. A sweep looks once a second at what a connection waits for: the rest of a head,
 or the body of a request that somebody takes. It notes when it saw that first and how much had come,
@@ -17,7 +17,12 @@ time between two reads, which one octet now and then keeps to.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from lambdadispatch.wire.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from lambdadispatch.http11.server import ServerConnection
 
 GRACE_SWEEPS: Final = 20
 """Sweeps over which the rate of a body is averaged."""
@@ -38,6 +43,28 @@ class ConnectionLimits(NamedTuple):
 
 
 NO_LIMITS: Final = ConnectionLimits()
+
+
+def head_timeout(limits: ConnectionLimits) -> RemoteProtocolError:
+    """What a head is refused with that does not become whole."""
+    detail = f"no whole head in {limits.head_sweeps} s"
+    return RemoteProtocolError("head_timeout", detail, status=408)
+
+
+def body_too_slow(limits: ConnectionLimits) -> RemoteProtocolError:
+    """What a body is refused with that does not keep pace."""
+    detail = f"under {limits.body_rate} octets/s"
+    return RemoteProtocolError("body_too_slow", detail, status=408)
+
+
+class Admission(Protocol):
+    """Decides which connections are served."""
+
+    def opened(self, connection: ServerConnection) -> bool:
+        """A connection is there; whether to serve it, else it is cut."""
+
+    def closed(self, connection: ServerConnection) -> None:
+        """It is gone. Also told of one that was not served."""
 
 
 class Pace:

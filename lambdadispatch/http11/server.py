@@ -17,14 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final, cast
-from typing import Protocol as Interface
 
 from twisted.internet.interfaces import IAddress, INegotiated, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lambdadispatch.http11.pace import NO_LIMITS, ConnectionLimits, Pace
+from lambdadispatch.http11.pace import (
+    NO_LIMITS,
+    Admission,
+    ConnectionLimits,
+    Pace,
+    body_too_slow,
+    head_timeout,
+)
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -313,9 +319,9 @@ class ServerConnection(Protocol):
             self._pace = None if awaited is None else Pace(awaited, sweeps, self._octets)
         elif awaited is exchange:
             if pace.too_slow(sweeps, self._octets, limits.body_rate):
-                self._refuse(_too_slow("body_too_slow", f"under {limits.body_rate} octets/s"))
+                self._refuse(body_too_slow(limits))
         elif sweeps - pace.since >= limits.head_sweeps:
-            self._refuse(_too_slow("head_timeout", f"no whole head in {limits.head_sweeps} s"))
+            self._refuse(head_timeout(limits))
         return awaited is not None
 
     def _body_is_awaited(self, exchange: ServerExchange) -> bool:
@@ -360,20 +366,6 @@ class ServerConnection(Protocol):
         successor.makeConnection(self.transport)
         if rest:
             successor.dataReceived(rest)
-
-
-def _too_slow(reason: str, detail: str) -> RemoteProtocolError:
-    return RemoteProtocolError(reason, detail, status=408)
-
-
-class Admission(Interface):
-    """Decides which connections are served."""
-
-    def opened(self, connection: ServerConnection) -> bool:
-        """A connection is there; whether to serve it, else it is cut."""
-
-    def closed(self, connection: ServerConnection) -> None:
-        """It is gone. Also told of one that was not served."""
 
 
 class HttpServer(Factory):
