@@ -230,6 +230,19 @@ def test_a_body_that_goes_on_after_its_answer_must_keep_pace() -> None:
     assert (stage.refused, client.ended) == ([], "done")
 
 
+def test_a_body_that_is_passed_over_has_no_longer_than_an_idle_connection() -> None:
+    """Though it keeps the pace that a body must keep which somebody takes."""
+    limits = ConnectionLimits(body_rate=RATE)
+    stage = ServerStage(patience=5, connection_limits=limits)
+    client = stage.client(POST.replace(b"1000000", b"60000"))
+    stage.exchanges[0].respond(200)
+    trickle(stage, client, 10 * RATE, 5)
+    assert client.ended is None
+    trickle(stage, client, 10 * RATE, 1)
+    assert client.ended is not None
+    assert stage.refused == []
+
+
 def test_a_whole_body_is_not_waited_for() -> None:
     stage = slow_stage()
     client = stage.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
