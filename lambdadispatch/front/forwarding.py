@@ -29,20 +29,17 @@ from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.fields import CLAIMS, Fields, NameSet
 from lambdadispatch.wire.forwarded import (
     FOUR,
+    UNKNOWN,
     node,
     parse_forwarded,
     quoted,
     render_forwarded,
 )
+from lambdadispatch.wire.heads import RequestHead
 
 _FORWARDED: Final = b"forwarded"
-_TITLES: Final = dict(
-    zip(
-        FOUR,
-        (b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host", b"X-Forwarded-Port"),
-        strict=True,
-    )
-)
+_FOR, _PROTO, _HOST, _PORT = FOUR
+_WRITTEN: Final = frozenset([*FOUR, _FORWARDED])
 
 
 class Origin:
@@ -53,7 +50,16 @@ class Origin:
     is not trusted, whose Host was ``hosts``, that very object, since heads are remembered.
     """
 
-    __slots__ = ("_element", "_four", "_own", "hosts", "lines", "trusted")
+    __slots__ = (
+        "_address",
+        "_element",
+        "_four",
+        "_port",
+        "_proto",
+        "hosts",
+        "lines",
+        "trusted",
+    )
 
     def __init__(
         self, host: str | None, port: int, proto: bytes, *, kind: str, trusted: bool
@@ -61,13 +67,13 @@ class Origin:
         self.trusted = trusted
         self.hosts: tuple[bytes, ...] | None = None
         self.lines = b""
+        self._address = host.encode() if host else UNKNOWN
+        self._proto = proto
+        self._port = b"%d" % port if port else b""
         self._four = b""
         self._element = b""
-        self._own = {FOUR[0]: host.encode() if host else b"unknown", FOUR[1]: proto}
-        if port:
-            self._own[FOUR[3]] = b"%d" % port
         if kind in {"x-forwarded", "both"}:
-            self._four = b"".join(_line(name, value) for name, value in self._own.items())
+            self._four = _four(self._address, proto, self._port, b"")
         if kind in {"forwarded", "both"}:
             self._element = render_forwarded([((b"for", node(host)), (b"proto", proto))])
 
@@ -86,34 +92,44 @@ class Origin:
         return lines
 
     def _extended(self, fields: Fields) -> bytes:
+        came = _said_in(fields)
         host = fields.hosts[0] if fields.hosts else b""
         lines = b""
         if self._four:
-            given = self._own | {FOUR[2]: host} if host else self._own
-            came = {name: _joined(fields, name) for name in FOUR}
-            chain = came.pop(FOUR[0])
-            lines = _line(FOUR[0], chain + b", " + given[FOUR[0]] if chain else given[FOUR[0]])
-            for name, value in came.items():
-                if value or name in given:
-                    lines += _line(name, value or given[name])
+            chain = came.get(_FOR)
+            lines = _four(
+                chain + b", " + self._address if chain else self._address,
+                came.get(_PROTO) or self._proto,
+                came.get(_PORT) or self._port,
+                came.get(_HOST) or host,
+            )
         if self._element:
             element = self._element + _host_pair(host)
-            before = _readable(_joined(fields, _FORWARDED))
+            before = _readable(came.get(_FORWARDED, b""))
             lines += b"Forwarded: %b\r\n" % (before + b", " + element if before else element)
         return lines
 
 
-def _line(name: bytes, value: bytes) -> bytes:
-    return b"%b: %b\r\n" % (_TITLES[name], value)
+def _said_in(fields: Fields) -> dict[bytes, bytes]:
+    """What forwarding fields say, by name; all values of one as a list (RFC 9110 section 5.3)."""
+    came: dict[bytes, bytes] = {}
+    for name, value in fields.pairs:
+        lower = name.lower()
+        if value and lower in _WRITTEN:
+            came[lower] = came[lower] + b", " + value if lower in came else value
+    return came
+
+
+def _four(address: bytes, proto: bytes, port: bytes, host: bytes) -> bytes:
+    """The X-Forwarded lines; without those of a port or host that is not known."""
+    lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (address, proto)
+    if port:
+        lines += b"X-Forwarded-Port: %b\r\n" % port
+    return lines + b"X-Forwarded-Host: %b\r\n" % host if host else lines
 
 
 def _host_pair(host: bytes) -> bytes:
     return b";host=" + quoted(host) if host else b""
-
-
-def _joined(fields: Fields, name: bytes) -> bytes:
-    """All values of a list field as one (RFC 9110 section 5.3)."""
-    return b", ".join([value for value in fields.get_all(name) if value])
 
 
 def _readable(value: bytes) -> bytes:
@@ -139,8 +155,7 @@ class Forwarding:
         self._next_line = ids.next_line
         self._traces = traces
         self._untrusted_names = CLAIMS | ids.names
-        written = () if kind == "off" else (*FOUR, _FORWARDED)
-        self._trusted_names = NameSet(written) | ids.names
+        self._trusted_names = NameSet(() if kind == "off" else _WRITTEN) | ids.names
         self._names: dict[tuple[bool, NameSet], NameSet] = {}
 
     @property
@@ -175,7 +190,7 @@ class Forwarding:
             lines += made
         kept = fields.passing_over(names)
         if kept is not fields:
-            exchange.head = head._replace(fields=kept)
+            exchange.head = RequestHead(head.method, head.target, head.minor, kept, head.body)
         # Last, so that what is the same from one request to the next comes first.
         return lines + exchange.own_lines
 

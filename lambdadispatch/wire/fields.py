@@ -45,6 +45,7 @@ _NOT_IN_TRAILERS = HOP_BY_HOP | frozenset(
 
 REMEMBERED_BLOCKS = 2048
 REMEMBERED_BYTES = 2048
+REMEMBERED_NAME = 64
 
 
 class NameSet:
@@ -57,10 +58,16 @@ class NameSet:
     def __init__(self, names: Iterable[bytes], beginnings: tuple[bytes, ...] = ()) -> None:
         self.names = frozenset(names)
         self.beginnings = beginnings
+        self._known: dict[bytes, bool] = {}
 
     def __contains__(self, name: bytes) -> bool:
-        plain = name.lower().replace(b"_", b"-")
-        return plain in self.names or plain.startswith(self.beginnings)
+        known = self._known.get(name)
+        if known is None:
+            plain = name.lower().replace(b"_", b"-")
+            known = plain in self.names or plain.startswith(self.beginnings)
+            if len(name) <= REMEMBERED_NAME and len(self._known) < REMEMBERED_BLOCKS:
+                self._known[name] = known
+        return known
 
     def __or__(self, other: NameSet) -> NameSet:
         return NameSet(self.names | other.names, self.beginnings + other.beginnings)

@@ -157,8 +157,8 @@ class TrustedTests(ForwardingCase):
                 (b"X-Forwarded-Prefix", b"/shop"),
                 (b"X-Forwarded-For", b"1.2.3.4, 5.6.7.8, 9.9.9.9, 127.0.0.1"),
                 (b"X-Forwarded-Proto", b"https"),
-                (b"X-Forwarded-Host", b"shop.example"),
                 (b"X-Forwarded-Port", b"443"),
+                (b"X-Forwarded-Host", b"shop.example"),
             ],
         )
 
