@@ -18,6 +18,19 @@ COMPILED = [
     *map(str, Path("lambdadispatch/core").glob("*.py")),
     "lambdadispatch/http11/server_exchange.py",
     "lambdadispatch/http11/sinks.py",
+    "lambdadispatch/http11/server.py",
+    "lambdadispatch/http11/client.py",
+    "lambdadispatch/http11/relay.py",
+    "lambdadispatch/http11/resource.py",
+    "lambdadispatch/front/resource.py",
+    "lambdadispatch/front/answers.py",
+    "lambdadispatch/router/router.py",
+    "lambdadispatch/router/counts.py",
+    "lambdadispatch/control/channel.py",
+    "lambdadispatch/transports/sending.py",
+    "lambdadispatch/transports/face.py",
+    "lambdadispatch/transports/tls.py",
+    "lambdadispatch/http11/stream.py",
 ]
 
 

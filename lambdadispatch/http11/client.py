@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.http11.sinks import ResponseSink
-from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.http11.stream import StreamProtocol
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
 from lambdadispatch.wire.exchange_state import State, Step, after
 from lambdadispatch.wire.fields import Pairs
@@ -45,13 +44,11 @@ class ClientOwner(Interface):
         """
 
 
-@implementer(IPushProducer)
-class ClientConnection(Protocol):
+class ClientConnection(StreamProtocol):
     """A connection on which requests are sent one at a time."""
 
-    transport: IStreamTransport
-
     def __init__(self, owner: ClientOwner, limits: Limits = DEFAULT_LIMITS) -> None:
+        super().__init__()
         self.owner = owner
         self.state = State.IDLE
         self._reader = ResponseReader(limits)
@@ -233,3 +230,6 @@ class ClientConnection(Protocol):
         elif not closed:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+
+classImplements(ClientConnection, IProtocol, IPushProducer)

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
+from mypy_extensions import mypyc_attr
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
 from lambdadispatch.wire.exchange_state import State
@@ -55,6 +56,7 @@ Refuse = Callable[[ServerExchange, int, str], None]
 """Answers an exchange with a status and a reason in one word."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Relay:
     """Joins ``exchange`` (whose response has not begun) to ``connection`` (which is idle).
 

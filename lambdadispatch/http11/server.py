@@ -18,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, cast
 
-from twisted.internet.interfaces import IAddress, INegotiated, IPushProducer
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.http11.stream import StreamProtocol
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import State, Step, after
 from lambdadispatch.wire.heads import RequestHead
@@ -35,14 +37,13 @@ HELD_OCTETS: Final = 65536
 LINGER_SWEEPS: Final = 2
 
 
-@implementer(IPushProducer)
-class ServerConnection(Protocol):
+class ServerConnection(StreamProtocol):
     """One client connection; made by HttpServer."""
 
-    transport: IStreamTransport
-
     def __init__(self, server: HttpServer) -> None:
+        super().__init__()
         self.server = server
+        self._successor: Protocol | None = None
         self.state = State.IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
@@ -58,6 +59,8 @@ class ServerConnection(Protocol):
     def connectionMade(self) -> None:
         """Twisted: the connection is up."""
         self.transport.setTcpNoDelay(True)
+        if self.server.prepare is not None:
+            self.server.prepare(self.transport)
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
         if self.closing:
@@ -65,6 +68,9 @@ class ServerConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived."""
+        if self._successor is not None:
+            self._successor.dataReceived(data)
+            return
         if self._lingering:
             return
         free = self.state is State.IDLE and not self.closing
@@ -77,6 +83,9 @@ class ServerConnection(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
+        if self._successor is not None:
+            self._successor.connectionLost(reason or Failure(ConnectionDone()))
+            return
         self.server.connections.discard(self)
         self.state = after(self.state, Step.LOST)
         exchange, self.exchange = self.exchange, None
@@ -267,13 +276,13 @@ class ServerConnection(Protocol):
         self.transport.unregisterProducer()
         if self._held_back:
             self.transport.resumeProducing()
-        # Whoever holds this object as its protocol now reaches the successor, without one more
-        # call for each piece: an attribute of the object wins over the method of its class.
-        self.dataReceived = successor.dataReceived  # type: ignore[method-assign]
-        self.connectionLost = successor.connectionLost  # type: ignore[method-assign,assignment]
+        self._successor = successor
         successor.makeConnection(self.transport)
         if rest:
             successor.dataReceived(rest)
+
+
+classImplements(ServerConnection, IProtocol, IPushProducer)
 
 
 class HttpServer(Factory):
@@ -295,11 +304,13 @@ class HttpServer(Factory):
         *,
         limits: Limits = DEFAULT_LIMITS,
         patience: int = 75,
+        prepare: Callable[[IStreamTransport], None] | None = None,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
         self.limits = limits
         self.patience = patience
+        self.prepare = prepare
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
         self._draining = False
