@@ -36,9 +36,7 @@ class Channels:
         self._dialer = dialer
         self._count = count
         self._on_change = on_change
-        self._server = HttpServer(
-            on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive
-        )
+        self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive)
         self._dialling = 0
         self._open = 0
         self._retry: IDelayedCall | None = None

@@ -25,10 +25,21 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
-from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.http11.stream import StreamProtocol
+from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.exchange_state import (
+    CLOSED,
+    IDLE,
+    LOST,
+    OPEN,
+    REQUEST_BEGUN,
+    REQUEST_ENDED,
+    REQUEST_WHOLE,
+    RESPONSE_ENDED,
+    UPLOADING,
+    after,
+)
 from lambdadispatch.wire.heads import RequestHead
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
 from lambdadispatch.wire.request_reader import RequestReader
@@ -44,7 +55,7 @@ class ServerConnection(StreamProtocol):
         super().__init__()
         self.server = server
         self._successor: Protocol | None = None
-        self.state = State.IDLE
+        self.state = IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
         self.idle_since = server.sweeps
@@ -73,7 +84,7 @@ class ServerConnection(StreamProtocol):
             return
         if self._lingering:
             return
-        free = self.state is State.IDLE and not self.closing
+        free = self.state is IDLE and not self.closing
         head = self._reader.whole(data) if free else None
         if head is None:
             self._reader.feed(data)
@@ -87,7 +98,7 @@ class ServerConnection(StreamProtocol):
             self._successor.connectionLost(reason or Failure(ConnectionDone()))
             return
         self.server.connections.discard(self)
-        self.state = after(self.state, Step.LOST)
+        self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.connection_lost(CLIENT_GONE)
@@ -125,9 +136,9 @@ class ServerConnection(StreamProtocol):
         self._hold_back()
 
     def _wants_event(self) -> bool:
-        if self.state is State.IDLE:
+        if self.state is IDLE:
             return not self.closing
-        if self.state is State.OPEN or self.state is State.UPLOADING:
+        if self.state is OPEN or self.state is UPLOADING:
             return self.exchange is not None and self.exchange.takes_body
         return False
 
@@ -149,20 +160,20 @@ class ServerConnection(StreamProtocol):
         return True
 
     def _begin(self, head: RequestHead) -> None:
-        self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
+        self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
-        self.state = after(self.state, Step.REQUEST_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, REQUEST_ENDED)
+        if self.state is IDLE:
             self._exchange_ended()
 
     def _hold_back(self) -> None:
         """Pause or resume the transport by what the reader holds."""
         full = self._reader.buffered > HELD_OCTETS
-        if full != self._held_back and self.state is not State.CLOSED:
+        if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
                 self.transport.pauseProducing()
@@ -179,8 +190,8 @@ class ServerConnection(StreamProtocol):
             self._linger()
         elif broken is not None and broken.answer_begun:
             self.cut()
-        elif self.state is not State.CLOSED:
-            self.state = State.OPEN
+        elif self.state is not CLOSED:
+            self.state = OPEN
             self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
 
     # -- for the exchange
@@ -189,12 +200,13 @@ class ServerConnection(StreamProtocol):
         """The exchange has written the whole of its response."""
         if not keep:
             self.closing = True
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
-        self.state = after(self.state, Step.RESPONSE_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, RESPONSE_ENDED)
+        if self.state is IDLE:
             self._exchange_ended()
-            self._advance()
+            if self._reader.buffered:
+                self._advance()
         elif self.closing:
             self._linger()
         else:
@@ -215,19 +227,19 @@ class ServerConnection(StreamProtocol):
     def close_when_idle(self) -> None:
         """Take no further request; close at once if none is being served."""
         self.closing = True
-        if self.state is State.IDLE:
+        if self.state is IDLE:
             self.lose()
 
     def lose(self) -> None:
         """Close once all that was written has left."""
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSED
+        if self.state is not CLOSED:
+            self.state = CLOSED
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole."""
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.transport.abortConnection()
 
     def _linger(self) -> None:
@@ -237,7 +249,7 @@ class ServerConnection(StreamProtocol):
         response (RFC 9112 section 9.6). TLS cannot be closed in one direction before what was
         written has left, but goes on reading until the client has closed too.
         """
-        if self._lingering or self.state is State.CLOSED:
+        if self._lingering or self.state is CLOSED:
             return
         exchange, self.exchange = self.exchange, None
         self._lingering = True
@@ -264,7 +276,7 @@ class ServerConnection(StreamProtocol):
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
+        elif sweeps - self.idle_since > patience and (self.state is IDLE or passing_over):
             self.lose()
 
     def switch(self, successor: Protocol) -> None:
@@ -272,7 +284,7 @@ class ServerConnection(StreamProtocol):
         rest = self._reader.take_rest()
         self.server.connections.discard(self)
         self.exchange = None
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.transport.unregisterProducer()
         if self._held_back:
             self.transport.resumeProducing()
@@ -337,5 +349,5 @@ class HttpServer(Factory):
     def cut(self) -> None:
         """Cut every connection that is not closing already."""
         for connection in tuple(self.connections):
-            if connection.state is not State.CLOSED:
+            if connection.state is not CLOSED:
                 connection.cut()

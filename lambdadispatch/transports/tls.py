@@ -58,7 +58,7 @@ class TlsTransport(TcpTransport):
 
     def _pass_end(self) -> None:
         # The peer takes what the kernel takes now, and nothing else is promised to it.
-        self._flush()
+        self.flush()
         self.end(Failure(ConnectionDone()))
 
     def getPeerCertificate(self) -> Any:
