@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
-from lambdadispatch.http11.stream import StreamProtocol
+from lambdadispatch.http11.stream import StreamProtocol, Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import (
@@ -54,7 +54,7 @@ class ServerConnection(StreamProtocol):
     def __init__(self, server: HttpServer) -> None:
         super().__init__()
         self.server = server
-        self._successor: Protocol | None = None
+        self._successor: Successor | None = None
         self.state = IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
@@ -279,7 +279,7 @@ class ServerConnection(StreamProtocol):
         elif sweeps - self.idle_since > patience and (self.state is IDLE or passing_over):
             self.lose()
 
-    def switch(self, successor: Protocol) -> None:
+    def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""
         rest = self._reader.take_rest()
         self.server.connections.discard(self)

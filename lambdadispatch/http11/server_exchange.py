@@ -23,9 +23,8 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
-    from twisted.internet.protocol import Protocol
-
     from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.stream import Successor
 
 CLIENT_GONE: Final = "client_gone"
 """Why an exchange ended with its connection, when the peer broke no rule."""
@@ -256,7 +255,7 @@ class ServerExchange:
         if self._connection.exchange is self:
             self._connection.cut()
 
-    def switch(self, head: ResponseHead, successor: Protocol) -> None:
+    def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
         self.answer_begun = self.answer_ended = True
         self._connection.transport.write(render_own(head))

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+
+from twisted.python.failure import Failure
+
+
+class Successor(Protocol):
+    """What a connection can be handed to: Twisted's ``Protocol``, or a StreamProtocol."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """Twisted: here is the transport."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted: bytes arrived."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Twisted: the connection is gone."""
 
 
 class StreamProtocol:
