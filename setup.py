@@ -47,11 +47,12 @@ def extensions() -> list[object]:
     return list(mypycify(COMPILED, opt_level="3"))
 
 
-setup(
-    package_dir={"": "."},
-    packages=[
-        *find_packages(include=["lambdadispatch*", "lambda_side*"]),
-        "twisted.plugins",
-    ],
-    ext_modules=extensions(),
-)
+if __name__ == "__main__":
+    setup(
+        package_dir={"": "."},
+        packages=[
+            *find_packages(include=["lambdadispatch*", "lambda_side*"]),
+            "twisted.plugins",
+        ],
+        ext_modules=extensions(),
+    )

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lambda_side.channels import Channels
 from lambda_side.dial import Dialer, DialError
+from lambdadispatch.http11.server import ServerConnection
 from lambdadispatch.wire.payload import Callback, InvokePayload
 from lambdadispatch.wire.proof import CHANNEL, SESSION, make_proof
 from lambdadispatch.wire.reader import End
