@@ -21,15 +21,6 @@ NEVER_IDLE: Final = 1 << 62
 """Channels are closed by the router; this side does not tire of waiting."""
 
 
-class ChannelConnection(ServerConnection):
-    """A server connection that this side has opened."""
-
-    def connectionMade(self) -> None:
-        """Twisted: the roles have been reversed."""
-        keep_alive(self.transport)
-        super().connectionMade()
-
-
 class Channels:
     """Keeps ``count`` channels open until ``stop``. ``on_change`` is told when one has closed."""
 
@@ -45,7 +36,7 @@ class Channels:
         self._dialer = dialer
         self._count = count
         self._on_change = on_change
-        self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE)
+        self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive)
         self._dialling = 0
         self._open = 0
         self._retry: IDelayedCall | None = None
@@ -76,7 +67,7 @@ class Channels:
 
     def _dial(self) -> None:
         self._dialling += 1
-        connection = ChannelConnection(self._server)
+        connection = ServerConnection(self._server)
         self._dialer.dial(CHANNEL, connection, self._closed).addCallbacks(
             self._opened, self._refused
         )

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lambdadispatch.http11.stream import Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.control import upgrade_request
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -51,7 +52,7 @@ class Dialer:
         self._payload = payload
 
     def dial(
-        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+        self, purpose: str, successor: Successor, on_closed: Callable[[], None]
     ) -> Deferred[None]:
         """Open a connection for ``purpose``, which ``successor`` takes over once it is admitted.
 
@@ -93,7 +94,7 @@ class Opening(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, request: bytes, successor: Protocol, on_closed: Callable[[], None]) -> None:
+    def __init__(self, request: bytes, successor: Successor, on_closed: Callable[[], None]) -> None:
         self.admitted: Deferred[None] = Deferred()
         self._request = request
         self._successor = successor

@@ -61,6 +61,11 @@ class KeptRelay(Relay):
         self._begun = True
         super().request_end(trailers)
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """A whole response."""
+        self._begun = True
+        super().response_whole(head, body)
+
     def response_head(self, head: ResponseHead) -> None:
         """A head, interim or final."""
         self._begun = True

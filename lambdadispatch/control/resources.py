@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.control.claims import DENIAL_STATUS, Claim, Claims, Denial
+from lambdadispatch.http11 import stream
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
@@ -22,7 +22,7 @@ log = Logger()
 
 JSON: Final = (b"Content-Type", b"application/json")
 
-Successor = Callable[[Claim], Protocol]
+Successor = Callable[[Claim], stream.Successor]
 """Makes the protocol that takes an admitted connection over."""
 
 OnDenied = Callable[[str], None]

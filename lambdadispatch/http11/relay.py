@@ -25,7 +25,7 @@ from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import CLOSED, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
 
@@ -48,6 +48,9 @@ class RelayOutcome(StrEnum):
     BAD_ANSWER = "bad_answer"
     """The server's response broke the rules; the client was told 502 or cut."""
 
+
+ANSWERED: Final = RelayOutcome.ANSWERED
+"""By itself, for it is read at every request."""
 
 _LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short"])
 
@@ -111,7 +114,7 @@ class Relay:
     def request_end(self, trailers: Pairs) -> None:
         """The request is complete."""
         if self._exchange.answer_ended:
-            self._end(RelayOutcome.ANSWERED)
+            self._end(ANSWERED)
         self._connection.end(trailers)
 
     def client_lost(self, reason: str) -> None:
@@ -131,6 +134,11 @@ class Relay:
 
     # -- from the server: ResponseSink
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """A whole response to a whole request."""
+        self._exchange.answer_whole(head, body)
+        self._end(ANSWERED)
+
     def response_head(self, head: ResponseHead) -> None:
         """A head, interim or final."""
         if head.status < 200:
@@ -146,9 +154,9 @@ class Relay:
         """The response is complete; the request may not be."""
         state = self._connection.state
         self._exchange.end(trailers)
-        if state is not State.UPLOADING:
-            self._end(RelayOutcome.ANSWERED)
-        if state is State.CLOSED:
+        if state is not UPLOADING:
+            self._end(ANSWERED)
+        if state is CLOSED:
             self._exchange.discard()
 
     def response_flush(self) -> None:
@@ -160,7 +168,7 @@ class Relay:
         exchange = self._exchange
         broken = reason not in _LOSSES
         if exchange.answer_ended:
-            self._end(RelayOutcome.ANSWERED)
+            self._end(ANSWERED)
             exchange.discard()
         elif exchange.answer_begun:
             exchange.cut()

@@ -18,15 +18,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, cast
 
-from twisted.internet.interfaces import IAddress, INegotiated, IPushProducer
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.stream import StreamProtocol, Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.exchange_state import (
+    CLOSED,
+    IDLE,
+    LOST,
+    OPEN,
+    REQUEST_BEGUN,
+    REQUEST_ENDED,
+    REQUEST_WHOLE,
+    RESPONSE_ENDED,
+    UPLOADING,
+    after,
+)
 from lambdadispatch.wire.heads import RequestHead
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
 from lambdadispatch.wire.request_reader import RequestReader
@@ -35,15 +48,14 @@ HELD_OCTETS: Final = 65536
 LINGER_SWEEPS: Final = 2
 
 
-@implementer(IPushProducer)
-class ServerConnection(Protocol):
+class ServerConnection(StreamProtocol):
     """One client connection; made by HttpServer."""
 
-    transport: IStreamTransport
-
     def __init__(self, server: HttpServer) -> None:
+        super().__init__()
         self.server = server
-        self.state = State.IDLE
+        self._successor: Successor | None = None
+        self.state = IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
         self.idle_since = server.sweeps
@@ -58,6 +70,8 @@ class ServerConnection(Protocol):
     def connectionMade(self) -> None:
         """Twisted: the connection is up."""
         self.transport.setTcpNoDelay(True)
+        if self.server.prepare is not None:
+            self.server.prepare(self.transport)
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
         if self.closing:
@@ -65,9 +79,12 @@ class ServerConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived."""
+        if self._successor is not None:
+            self._successor.dataReceived(data)
+            return
         if self._lingering:
             return
-        free = self.state is State.IDLE and not self.closing
+        free = self.state is IDLE and not self.closing
         head = self._reader.whole(data) if free else None
         if head is None:
             self._reader.feed(data)
@@ -77,8 +94,11 @@ class ServerConnection(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
+        if self._successor is not None:
+            self._successor.connectionLost(reason or Failure(ConnectionDone()))
+            return
         self.server.connections.discard(self)
-        self.state = after(self.state, Step.LOST)
+        self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.connection_lost(CLIENT_GONE)
@@ -116,9 +136,9 @@ class ServerConnection(Protocol):
         self._hold_back()
 
     def _wants_event(self) -> bool:
-        if self.state is State.IDLE:
+        if self.state is IDLE:
             return not self.closing
-        if self.state is State.OPEN or self.state is State.UPLOADING:
+        if self.state is OPEN or self.state is UPLOADING:
             return self.exchange is not None and self.exchange.takes_body
         return False
 
@@ -140,20 +160,20 @@ class ServerConnection(Protocol):
         return True
 
     def _begin(self, head: RequestHead) -> None:
-        self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
+        self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
-        self.state = after(self.state, Step.REQUEST_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, REQUEST_ENDED)
+        if self.state is IDLE:
             self._exchange_ended()
 
     def _hold_back(self) -> None:
         """Pause or resume the transport by what the reader holds."""
         full = self._reader.buffered > HELD_OCTETS
-        if full != self._held_back and self.state is not State.CLOSED:
+        if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
                 self.transport.pauseProducing()
@@ -170,8 +190,8 @@ class ServerConnection(Protocol):
             self._linger()
         elif broken is not None and broken.answer_begun:
             self.cut()
-        elif self.state is not State.CLOSED:
-            self.state = State.OPEN
+        elif self.state is not CLOSED:
+            self.state = OPEN
             self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
 
     # -- for the exchange
@@ -180,12 +200,13 @@ class ServerConnection(Protocol):
         """The exchange has written the whole of its response."""
         if not keep:
             self.closing = True
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
-        self.state = after(self.state, Step.RESPONSE_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, RESPONSE_ENDED)
+        if self.state is IDLE:
             self._exchange_ended()
-            self._advance()
+            if self._reader.buffered:
+                self._advance()
         elif self.closing:
             self._linger()
         else:
@@ -206,19 +227,19 @@ class ServerConnection(Protocol):
     def close_when_idle(self) -> None:
         """Take no further request; close at once if none is being served."""
         self.closing = True
-        if self.state is State.IDLE:
+        if self.state is IDLE:
             self.lose()
 
     def lose(self) -> None:
         """Close once all that was written has left."""
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSED
+        if self.state is not CLOSED:
+            self.state = CLOSED
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole."""
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.transport.abortConnection()
 
     def _linger(self) -> None:
@@ -228,7 +249,7 @@ class ServerConnection(Protocol):
         response (RFC 9112 section 9.6). TLS cannot be closed in one direction before what was
         written has left, but goes on reading until the client has closed too.
         """
-        if self._lingering or self.state is State.CLOSED:
+        if self._lingering or self.state is CLOSED:
             return
         exchange, self.exchange = self.exchange, None
         self._lingering = True
@@ -255,25 +276,25 @@ class ServerConnection(Protocol):
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
+        elif sweeps - self.idle_since > patience and (self.state is IDLE or passing_over):
             self.lose()
 
-    def switch(self, successor: Protocol) -> None:
+    def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""
         rest = self._reader.take_rest()
         self.server.connections.discard(self)
         self.exchange = None
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.transport.unregisterProducer()
         if self._held_back:
             self.transport.resumeProducing()
-        # Whoever holds this object as its protocol now reaches the successor, without one more
-        # call for each piece: an attribute of the object wins over the method of its class.
-        self.dataReceived = successor.dataReceived  # type: ignore[method-assign]
-        self.connectionLost = successor.connectionLost  # type: ignore[method-assign,assignment]
+        self._successor = successor
         successor.makeConnection(self.transport)
         if rest:
             successor.dataReceived(rest)
+
+
+classImplements(ServerConnection, IProtocol, IPushProducer)
 
 
 class HttpServer(Factory):
@@ -295,11 +316,13 @@ class HttpServer(Factory):
         *,
         limits: Limits = DEFAULT_LIMITS,
         patience: int = 75,
+        prepare: Callable[[IStreamTransport], None] | None = None,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
         self.limits = limits
         self.patience = patience
+        self.prepare = prepare
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
         self._draining = False
@@ -326,5 +349,5 @@ class HttpServer(Factory):
     def cut(self) -> None:
         """Cut every connection that is not closing already."""
         for connection in tuple(self.connections):
-            if connection.state is not State.CLOSED:
+            if connection.state is not CLOSED:
                 connection.cut()

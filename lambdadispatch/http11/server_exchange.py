@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from lambdadispatch.http11.sinks import RequestSink
 from lambdadispatch.wire.errors import LocalProtocolError
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import ANSWERING, CLOSED, OPEN
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import (
     BODILESS,
@@ -23,9 +23,8 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
-    from twisted.internet.protocol import Protocol
-
     from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.stream import Successor
 
 CLIENT_GONE: Final = "client_gone"
 """Why an exchange ended with its connection, when the peer broke no rule."""
@@ -85,7 +84,8 @@ class ServerExchange:
         self._sink = sink
         if self.slow:
             sink.client_slow()
-        if self.takes_body:
+        # A request without a body is whole already.
+        if self._connection.state is not ANSWERING and self.takes_body:
             self._connection.body_wanted()
 
     def release(self) -> None:
@@ -214,6 +214,22 @@ class ServerExchange:
         self.answer_ended = True
         self._connection.response_ended(self._keep)
 
+    def answer_whole(self, head: ResponseHead, body: bytes) -> None:
+        """``answer``, ``write`` and ``end`` in one, with one write."""
+        connection = self._connection
+        if self._framing(head) != len(body) or self.answer_begun:
+            self.answer(head)
+            self.write(body)
+            self.end()
+            return
+        keep = self._keep = self._keep and not connection.closing
+        extra = b"" if keep and self.head is not None and self.head.minor else self._persistence()
+        written = render_response(head, len(body), extra) + body
+        self.answer_begun = self.answer_ended = True
+        if connection.state is not CLOSED:
+            connection.transport.write(written)
+        connection.response_ended(self._keep)
+
     def respond(
         self, status: int, pairs: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
     ) -> None:
@@ -222,12 +238,10 @@ class ServerExchange:
         What is left of the request is passed over if it is small, else the connection is closed
         after the response.
         """
-        unread = self._connection.exchange is self and self._connection.state is State.OPEN
+        unread = self._connection.exchange is self and self._connection.state is OPEN
         if unread and self.head is not None:
             self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
-        self.answer(response(status, pairs, len(body)))
-        self.write(body)
-        self.end()
+        self.answer_whole(response(status, pairs, len(body)), body)
         if unread and self._keep:
             self.discard()
 
@@ -241,7 +255,7 @@ class ServerExchange:
         if self._connection.exchange is self:
             self._connection.cut()
 
-    def switch(self, head: ResponseHead, successor: Protocol) -> None:
+    def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
         self.answer_begun = self.answer_ended = True
         self._connection.transport.write(render_own(head))
@@ -249,4 +263,4 @@ class ServerExchange:
 
     @property
     def _live(self) -> bool:
-        return self._connection.state is not State.CLOSED
+        return self._connection.state is not CLOSED

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol
 from twisted.web.resource import Resource
 
 from lambdadispatch.admin.resources import admin_tree
@@ -125,10 +124,10 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
 def _control(
     settings: Settings, router: Router, claims: Claims, counts: Counts, call_later: CallLater
 ) -> HttpServer:
-    def channel(claim: Claim) -> Protocol:
+    def channel(claim: Claim) -> Channel:
         return Channel(router, claim, _limits(settings))
 
-    def session(claim: Claim) -> Protocol:
+    def session(claim: Claim) -> Session:
         return Session(router, claim, call_later, settings.ping_interval)
 
     def denied(reason: str) -> None:

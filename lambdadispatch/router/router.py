@@ -25,11 +25,11 @@ from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import RequestOutcome
-from lambdadispatch.front.resource import Parked, Refused
+from lambdadispatch.front.request import Request
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import IDLE
 from lambdadispatch.wire.session import Message
 
 log = make_logger()
@@ -59,7 +59,7 @@ class Router:
         self._access_log = access_log
         self._actions: deque[Action] = deque()
         self._carrying = False
-        self._assigned: dict[Parked, float] = {}
+        self._assigned: dict[Request, float] = {}
         self._arrivals = 0
         self._assignments = 0
         self._quiet: list[Deferred[None]] = []
@@ -67,35 +67,35 @@ class Router:
 
     # -- the front's queue
 
-    def park(self, parked: Parked) -> None:
-        """Put a request at the end of the line."""
-        self._arrivals = parked.arrival = self._arrivals + 1
-        self._do(self._dispatcher.submit(parked, self._clock.seconds()))
+    def submit(self, request: Request) -> None:
+        """A request arrived: it goes to a free channel at once, or to the end of the line."""
+        self._arrivals = request.arrival = self._arrivals + 1
+        self._do(self._dispatcher.submit(request, self._clock.seconds()))
 
-    def leave(self, parked: Deferred[ClientConnection]) -> None:
+    def leave(self, request: Request) -> None:
         """A request that waits was cancelled."""
-        self._do(self._dispatcher.cancel(parked, self._clock.seconds()))
+        self._do(self._dispatcher.cancel(request, self._clock.seconds()))
 
-    def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
+    def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended, in this one outcome.
 
         If its channel can go on, the channel says so next, and both are one event.
         """
         self._counts.requests[outcome] += 1
         if self._access_log:
-            self._log_request(parked, outcome)
-        if self._assigned.pop(parked, None) is None:
+            self._log_request(request, outcome)
+        if self._assigned.pop(request, None) is None:
             self._check_quiet()
             return
-        channel = cast(Channel, parked.channel)
-        if channel.state is State.IDLE:
-            channel.carried = parked
+        channel = cast(Channel, request.channel)
+        if channel.state is IDLE:
+            channel.carried = request
         else:
-            self._do(self._dispatcher.finished(parked, self._clock.seconds()))
+            self._do(self._dispatcher.finished(request, self._clock.seconds()))
 
-    def _log_request(self, parked: Parked, outcome: RequestOutcome) -> None:
-        head = parked.exchange.head
-        channel = cast("Channel | None", parked.channel)
+    def _log_request(self, request: Request, outcome: RequestOutcome) -> None:
+        head = request.exchange.head
+        channel = cast("Channel | None", request.channel)
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
             "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
@@ -103,8 +103,8 @@ class Router:
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
-            arrival=parked.arrival,
-            assignment=parked.assignment or None,
+            arrival=request.arrival,
+            assignment=request.assignment or None,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
@@ -171,11 +171,11 @@ class Router:
 
     def _expire(self, limit: float) -> None:
         """End the requests assigned before ``limit`` whose answer has not begun."""
-        for parked, since in tuple(self._assigned.items()):
+        for request, since in tuple(self._assigned.items()):
             if since > limit:
                 break
-            if parked.relay is not None and not parked.exchange.answer_begun:
-                parked.relay.expire()
+            if request.relay is not None and not request.exchange.answer_begun:
+                request.relay.expire()
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
@@ -228,44 +228,48 @@ class Router:
         self._actions.extend(actions)
         if self._carrying:
             return
+        if self._actions:
+            self._carry_out_all()
+        if self._quiet:
+            self._check_quiet()
+
+    def _carry_out_all(self) -> None:
         self._carrying = True
         try:
             while self._actions:
                 self._carry_out(self._actions.popleft())
         finally:
             self._carrying = False
-        if self._quiet:
-            self._check_quiet()
 
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, Assign):
-            self._assign(cast(Parked, action.request), cast(Channel, action.channel))
+            self._assign(cast(Request, action.request), cast(Channel, action.channel))
         elif isinstance(action, Refuse):
-            parked = cast(Parked, action.request)
-            if not parked.called:
-                parked.errback(Refused(action.outcome))
+            request = cast(Request, action.request)
+            if not request.decided:
+                request.refuse(action.outcome)
         elif isinstance(action, Invoke):
             self._fleet.invoke(action.start)
         elif isinstance(action, Retire):
             self._fleet.retire(action.instance, action.reason)
         elif isinstance(action, Close):
             channel = cast(Channel, action.channel)
-            if channel.state is State.IDLE:
+            if channel.state is IDLE:
                 channel.close("retired")
 
-    def _assign(self, parked: Parked, channel: Channel) -> None:
+    def _assign(self, request: Request, channel: Channel) -> None:
         now = self._clock.seconds()
-        if parked.called:
-            self._do(self._dispatcher.finished(parked, now))
-            if channel.state is State.IDLE:
+        if request.decided:
+            self._do(self._dispatcher.finished(request, now))
+            if channel.state is IDLE:
                 self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
-        elif channel.state is not State.IDLE:
-            self._do(self._dispatcher.assignment_failed(parked, now))
+        elif channel.state is not IDLE:
+            self._do(self._dispatcher.assignment_failed(request, now))
         else:
-            self._assigned[parked] = now
-            self._assignments = parked.assignment = self._assignments + 1
+            self._assigned[request] = now
+            self._assignments = request.assignment = self._assignments + 1
             channel.claim.requests += 1
-            parked.callback(channel)
+            request.assign(channel)
 
 
 class Waiter(Deferred[None]):

@@ -32,7 +32,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.transports.sending import Sender
 
@@ -62,7 +62,6 @@ def address_of(name: Any) -> Any:
     return UNIXAddress(name or None)
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
 class FaceTransport(Sender):
     """A stream of libuv's under the Twisted protocol that ``origin`` gives it."""
 
@@ -301,7 +300,6 @@ class FaceTransport(Sender):
             self._loop.call_soon(self.end, Failure(ConnectionLost()))
 
 
-@implementer(ITCPTransport)
 class TcpTransport(FaceTransport):
     """A TCP connection."""
 
@@ -329,6 +327,10 @@ class TcpTransport(FaceTransport):
     def _set_option(self, level: int, name: int, value: bool) -> None:
         if self.connected:
             self.getHandle().setsockopt(level, name, value)
+
+
+classImplements(FaceTransport, ITransport, IConsumer, IPushProducer)
+classImplements(TcpTransport, ITCPTransport)
 
 
 class UnixTransport(FaceTransport):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TypeAlias
 
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
@@ -55,6 +55,17 @@ class Fields:
     ``hosts`` all values of Host; ``upgrade`` the protocols of Upgrade as sent.
     """
 
+    __slots__ = (
+        "_block",
+        "chunked",
+        "connection",
+        "content_length",
+        "expects_continue",
+        "hosts",
+        "pairs",
+        "upgrade",
+    )
+
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
         self.content_length: int | None = None
@@ -63,6 +74,7 @@ class Fields:
         self.hosts: tuple[bytes, ...] = ()
         self.upgrade = b""
         self.expects_continue = False
+        self._block: bytes | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
             if read is not None:
@@ -101,22 +113,26 @@ class Fields:
         """The fields whose lower-cased name is not among ``names``."""
         return tuple(pair for pair in self.pairs if pair[0].lower() not in names)
 
-    @cached_property
+    @property
     def hop_by_hop(self) -> frozenset[bytes]:
         """Lower-cased names a proxy removes: the fixed ones and those Connection names."""
         if not self.connection:
             return HOP_BY_HOP
         return HOP_BY_HOP | (self.connection - _NEVER_NAMED)
 
-    @cached_property
+    @property
     def end_to_end(self) -> Pairs:
         """The fields a proxy passes on, in order."""
         return self.without(self.hop_by_hop)
 
-    @cached_property
+    @property
     def end_to_end_block(self) -> bytes:
-        """``end_to_end`` as it stands on the wire, each line with its CRLF."""
-        return render_fields(self.end_to_end)
+        """``end_to_end`` as it stands on the wire, each line with its CRLF; made once."""
+        block = self._block
+        if block is None:
+            # Not cached_property: a compiled class has no place for what that keeps.
+            block = self._block = render_fields(self.end_to_end)
+        return block
 
 
 def _check_framing(fields: Fields) -> None:

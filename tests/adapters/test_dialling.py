@@ -8,8 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from lambda_side.channels import ChannelConnection, Channels
+from lambda_side.channels import Channels
 from lambda_side.dial import Dialer, DialError
+from lambdadispatch.http11.server import ServerConnection
 from lambdadispatch.wire.payload import Callback, InvokePayload
 from lambdadispatch.wire.proof import CHANNEL, SESSION, make_proof
 from lambdadispatch.wire.reader import End
@@ -160,7 +161,7 @@ class FakeDialer:
         self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
     ) -> Deferred[None]:
         assert purpose == CHANNEL
-        assert isinstance(successor, ChannelConnection)
+        assert isinstance(successor, ServerConnection)
         self.dialled += 1
         self.waiting.append(Deferred())
         self.closing.append(on_closed)
