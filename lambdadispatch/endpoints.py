@@ -98,6 +98,7 @@ class TlsOver:
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Twisted: listen."""
         factory: Any = TLSMemoryBIOFactory(self._options, False, protocolFactory, self._reactor)
+        factory.noisy = False
         return self._lower.listen(factory)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IProcessTransport, IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from lambdadispatch.local.logs import LineSplitter
 from lambdadispatch.workers.orders import DRAIN, HURRY
 from lambdadispatch.workers.reports import Reported, log_line, read_report
 
@@ -21,32 +22,8 @@ COMMAND: Final = ("-m", "lambdadispatch.worker")
 _STDIN, _STDOUT, _STDERR, REPORTS = 0, 1, 2, 3
 FIRST_SOCKET: Final = 4
 """The descriptor of a worker's first socket; the others follow."""
-
-
-class Lines:
-    """Cuts a stream into lines of any length."""
-
-    def __init__(self, received: Callable[[str], None]) -> None:
-        self._received = received
-        self._rest: list[bytes] = []
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        *whole, rest = data.split(b"\n")
-        for line in whole:
-            self._rest.append(line)
-            self._pass_on()
-        if rest:
-            self._rest.append(rest)
-
-    def finish(self) -> None:
-        """Take what is left as a line."""
-        if self._rest:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        line, self._rest = b"".join(self._rest), []
-        self._received(line.decode("utf-8", "replace"))
+LONGEST_REPORT: Final = 16 * 1024 * 1024
+"""Bytes; longer than any event of a log, which cannot be read in pieces."""
 
 
 class Keeper(Reported, Protocol):
@@ -85,9 +62,11 @@ class WorkerProcess(ProcessProtocol):
             log_line(worker, "info", "-", line)
 
         self._lines = {
-            _STDOUT: Lines(printed),
-            _STDERR: Lines(printed),
-            REPORTS: Lines(lambda line: read_report(worker, line, keeper)),
+            _STDOUT: LineSplitter(printed),
+            _STDERR: LineSplitter(printed),
+            REPORTS: LineSplitter(
+                lambda line: read_report(worker, line, keeper), longest=LONGEST_REPORT
+            ),
         }
 
     def connectionMade(self) -> None:

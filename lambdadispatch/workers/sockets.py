@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from lambdadispatch.router.ports import CannotListen, cannot_listen
@@ -17,35 +18,50 @@ FRONT, CLEAR, TLS, ADMIN = "port", "control-port", "control-tls-port", "admin-po
 LOOPBACK = "127.0.0.1"
 
 
-def open_sockets(settings: Settings) -> list[Sockets]:
+def open_sockets(settings: Settings, platform: str = sys.platform) -> list[Sockets]:
     """Open those of all places, listening, or none: CannotListen names the first that cannot be.
 
     Worker i has the control ports of the settings plus i (0 stays 0: a free one). Its admin port
     is a free one of the loopback, for the parent alone to ask.
     """
-    places: list[Sockets] = []
+    if not platform.startswith("linux"):
+        raise CannotListen(
+            f"--workers {settings.workers}: needs Linux, where the kernel spreads connections over "
+            "the sockets of one port; elsewhere only 1 is allowed"
+        )
+    places: list[Sockets] = [{} for _ in range(settings.workers)]
     try:
-        port = settings.port
-        if port:
-            _check_free(port, settings.interface)
-        for worker in range(settings.workers):
-            sockets: Sockets = {}
-            places.append(sockets)
-            _add(sockets, FRONT, port, settings.interface, shared=True)
-            port = number_of(sockets[FRONT])
-            for name, first in (
-                (CLEAR, settings.control_port),
-                (TLS, settings.control_tls_port),
-            ):
-                if first is not None:
-                    _add(sockets, name, first + worker if first else 0, settings.interface)
-            if settings.admin_port is not None:
-                _add(sockets, ADMIN, 0, LOOPBACK)
+        _open_all(places, settings)
     except CannotListen:
         for sockets in places:
             close_sockets(sockets)
         raise
     return places
+
+
+def _open_all(places: Sequence[Sockets], settings: Settings) -> None:
+    if settings.port:
+        _check_free(settings.port, settings.interface)
+    wanted = [
+        (place, name, number, interface)
+        for place in range(len(places))
+        for name, number, interface in _wanted(settings, place)
+    ]
+    # What is to be free comes last, or it could be one that is wanted by its number.
+    for place, name, number, interface in sorted(wanted, key=lambda each: each[2] == 0):
+        if name == FRONT:
+            first = places[0].get(FRONT)
+            number = number_of(first) if first else number
+        _add(places[place], name, number, interface, shared=name == FRONT)
+
+
+def _wanted(settings: Settings, worker: int) -> Iterator[tuple[str, int, str]]:
+    yield FRONT, settings.port, settings.interface
+    for name, first in ((CLEAR, settings.control_port), (TLS, settings.control_tls_port)):
+        if first is not None:
+            yield name, first + worker if first else 0, settings.interface
+    if settings.admin_port is not None:
+        yield ADMIN, 0, LOOPBACK
 
 
 def close_sockets(sockets: Sockets) -> None:

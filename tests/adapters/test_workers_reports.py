@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from lambdadispatch.workers.orders import ENDING, obey, patience
-from lambdadispatch.workers.process import REPORTS, Lines, WorkerProcess
+from lambdadispatch.workers.process import REPORTS, WorkerProcess
 from lambdadispatch.workers.reports import Reports
 from tests.memory.system import make_settings
 
@@ -114,6 +114,11 @@ class TellingTests(ReportsCase):
         self.assertIn("it went wrong\nTraceback (most recent call last)", text)
         self.assertIn("by nothing", text)
 
+    def test_an_event_may_be_long(self) -> None:
+        Logger(namespace="a", observer=self.reports).info("{text}", text="x" * 200_000)
+        self.process.childDataReceived(REPORTS, self.stream.getvalue().encode())
+        self.assertEqual(self.logged(), [("info", "a", "x" * 200_000)])
+
     def test_an_event_without_text_is_passed_over(self) -> None:
         self.reports({"log_level": LogLevel.info, "log_format": ""})
         self.assertEqual(self.stream.getvalue(), "")
@@ -147,19 +152,6 @@ class TellingTests(ReportsCase):
         self.process.childConnectionLost(0)
         texts = [text for _, _, text in self.logged()]
         self.assertEqual(texts, ["one", "two \ufffd", "Fatal"])
-
-
-class LinesTests(SynchronousTestCase):
-    def test_lines_of_any_length_in_any_pieces(self) -> None:
-        text = b"a\n\n" + b"b" * 200_000 + b"\nlast"
-        for size in (1, 3, 65536, len(text)):
-            lines: list[str] = []
-            splitter = Lines(lines.append)
-            for start in range(0, len(text), size):
-                splitter.feed(text[start : start + size])
-            splitter.finish()
-            splitter.finish()
-            self.assertEqual(lines, ["a", "", "b" * 200_000, "last"])
 
 
 class ProcessTests(ReportsCase):

@@ -60,9 +60,10 @@ class SocketsCase(SynchronousTestCase):
 class OpenTests(SocketsCase):
     def test_each_place_has_its_own_but_for_the_clients_port(self) -> None:
         one, two = self.open(free_ports(control_tls_port=0))
-        self.assertEqual(list(one), ["port", "control-port", "control-tls-port", "admin-port"])
+        names = ["port", "control-port", "control-tls-port", "admin-port"]
+        self.assertEqual(sorted(one), sorted(names))
         self.assertEqual(number_of(one["port"]), number_of(two["port"]))
-        others = [number_of(each[name]) for each in (one, two) for name in list(one)[1:]]
+        others = [number_of(each[name]) for each in (one, two) for name in names[1:]]
         self.assertEqual(len(set(others)), 6)
         for each in (*one.values(), *two.values()):
             self.assertTrue(listens(each))
@@ -100,6 +101,10 @@ class OpenTests(SocketsCase):
                 self.assertIn(f"--{flag} {number}: cannot listen: ", str(error))
                 self.assertIn("in use; choose another, or 0 for a free one", str(error))
             socket.create_server(("127.0.0.1", first)).close()
+
+    def test_where_connections_are_not_spread_there_can_be_one_worker_only(self) -> None:
+        error = self.assertRaises(CannotListen, open_sockets, free_ports(), "darwin")
+        self.assertIn("--workers 2: needs Linux", str(error))
 
     def test_a_port_of_another_group_is_taken(self) -> None:
         one, _ = self.open(free_ports())
