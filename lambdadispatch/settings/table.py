@@ -110,7 +110,12 @@ SETTINGS = (
         1,
         "Processes that share the client port, each with a line and instances of its own.",
     ),
-    Setting("max_instances", kinds.whole(1, 100_000), 1000, "Most instances at any time."),
+    Setting(
+        "max_instances",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most instances at any time, in all workers.",
+    ),
     Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
     Setting(
         "allow_insecure_control_channel",
@@ -185,7 +190,12 @@ SETTINGS = (
         30.0,
         "How long a request may wait for a channel.",
     ),
-    Setting("queue_limit", kinds.whole(1, 10_000_000), 10_000, "Most requests that may wait."),
+    Setting(
+        "queue_limit",
+        kinds.whole(1, 10_000_000),
+        10_000,
+        "Most requests that may wait, in all workers.",
+    ),
     Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),
