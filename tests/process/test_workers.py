@@ -2,10 +2,13 @@
 
 import os
 import random
+import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from tests.process.router import (
     DEMO,
     FREE_PORTS,
     LIMIT,
+    ROOT,
     RunningRouter,
     ask,
     command_line,
@@ -26,6 +30,7 @@ from tests.process.router import (
 )
 from tests.process.test_router_ends import refuses, running
 from tests.process.test_router_refuses import FUNCTION, LOCAL, NO_AWS, errors_of
+from tests.process.test_router_rie import ACCESS
 from tests.process.test_router_serves import load
 
 TWO = (
@@ -275,6 +280,49 @@ def test_a_parent_that_is_killed_leaves_no_process(busy: bool) -> None:
         router.check_nothing_left()
         assert set(statuses(answers)) <= {0, 200, 502}
         assert refuses(router.port)
+
+
+def test_without_their_parent_workers_finish_what_they_have_accepted() -> None:
+    """As with AWS: the functions run elsewhere, and so outlive the parent."""
+    with ExitStack() as opened:
+        url = opened.enter_context(lambda_service())
+        where = ("--function-name", "web", "--lambda-service-url", url, *FREE_PORTS)
+        ports = ("--control-port", "0", "--control-tls-port", "0", "--interface", "127.0.0.1")
+        router = opened.enter_context(
+            launched(
+                *(*where, *ports, "--callback-host", "127.0.0.1", *TWO),
+                variables={**os.environ, **ACCESS, "PYTHONUNBUFFERED": "1"},
+            )
+        )
+        router.wait_for("ready: 2 workers")
+        router.listening()
+        answers = all_at_once(router.port, ["/delay?ms=3000"] * 40)
+        until(lambda: router.state()["pools"]["web"]["running"] == 40, "all run")
+        assert router.stop(signal.SIGKILL) == -signal.SIGKILL
+        until(lambda: refuses(router.port), "no new connections")
+        assert statuses(answers) == {200: 40}
+        router.check_nothing_left()
+
+
+@contextmanager
+def lambda_service() -> Iterator[str]:
+    """A local Lambda as a process of its own, with the demo; its URL."""
+    name = ("--function-name", "web", "--port", "0", "--", DEMO)
+    with subprocess.Popen(
+        [sys.executable, "-m", "lambdadispatch.local", *name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"at (http://\S+)", process.stdout.readline())
+            assert found
+            yield found[1]
+        finally:
+            process.terminate()
+            process.communicate(timeout=LIMIT)
 
 
 @pytest.mark.parametrize("line", ["listening: ", "worker 1: listening: ", r"worker 0: invocation"])
