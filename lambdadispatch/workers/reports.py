@@ -8,8 +8,8 @@
 | ``["failed", text]`` | why it cannot start; it ends next |
 
 Each event of a log passes the parent, which writes one log of all workers in order. A worker waits
-when the pipe is full, as any process does whose log is not taken. Rejected: a log file each (what
-happened at one time is then in N files), and inheriting the parent's standard output (twistd may log
+when the pipe is full, as any process whose log is not taken. Rejected: a log file each (what
+happened at one time is then in N files), and inheriting standard output (twistd may log
 to a file, which only the parent rotates).
 """
 
