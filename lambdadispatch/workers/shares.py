@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import RawIOBase
+from typing import Any
 
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, LOOPBACK, TLS
@@ -57,18 +58,24 @@ def part_of(total: int, worker: int, workers: int) -> int:
     return total // workers + (worker < total % workers)
 
 
-def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Settings:
-    """The settings of one worker, whose open ports are ``ports`` by the name of the setting.
+DIVIDED = ("max_instances", "queue_limit")
+"""Limits of the router as a whole, on what costs money or memory: each worker has a part.
 
-    What costs money or memory holds for the router as a whole, so it is divided. What is about one
-    instance or one request is the same for all.
-    """
+What is about one instance or one request is the same for all. That each part is at least 1 is a
+rule of the settings.
+"""
+
+
+def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Settings:
+    """The settings of one worker, whose open ports are ``ports`` by the name of the setting."""
     callback = settings.callback_port
+    parts: dict[str, Any] = {
+        name: part_of(getattr(settings, name), worker, settings.workers) for name in DIVIDED
+    }
     return replace(
         settings,
+        **parts,
         workers=1,
-        max_instances=part_of(settings.max_instances, worker, settings.workers),
-        queue_limit=part_of(settings.queue_limit, worker, settings.workers),
         port=ports[FRONT],
         control_port=ports.get(CLEAR),
         control_tls_port=ports.get(TLS),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdadispatch.settings import SettingsError
 from lambdadispatch.workers.merging import merged
-from lambdadispatch.workers.shares import Share, part_of, settings_of, sockets_of
+from lambdadispatch.workers.shares import DIVIDED, Share, part_of, settings_of, sockets_of
 from tests.memory.system import make_settings
 
 PORTS = {"port": 7000, "control-port": 7001, "control-tls-port": 7002, "admin-port": 7003}
@@ -48,6 +49,16 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
         assert part.max_concurrent_count == settings.max_concurrent_count
         assert part.interface == settings.interface
         assert part.drain_timeout == settings.drain_timeout
+
+
+@pytest.mark.parametrize("name", DIVIDED)
+def test_of_what_is_divided_there_is_enough_for_each(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make_settings(workers=3, control_port=5101, **{name: 2})
+    [problem] = caught.value.problems
+    assert problem.endswith("allowed: at least that of --workers ('3')")
+    least = make_settings(workers=3, control_port=5101, **{name: 3})
+    assert [getattr(settings_of(least, each, PORTS), name) for each in range(3)] == [1, 1, 1]
 
 
 def test_ports_that_are_off_stay_off() -> None:
