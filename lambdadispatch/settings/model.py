@@ -28,6 +28,7 @@ class Settings:
     channel_count: int
     instance_count_multiplier: int
     scaling_algorithm: str
+    workers: int
     max_instances: int
     port: int
     allow_insecure_control_channel: bool

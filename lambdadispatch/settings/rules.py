@@ -49,31 +49,72 @@ _ALL_INTERFACES = ("", "0.0.0.0", "::")
 
 
 def _ports_differ(
-    front: Value, clear: Value, tls: Value, admin: Value, interface: Value, admin_interface: Value
+    front: Value,
+    clear: Value,
+    tls: Value,
+    admin: Value,
+    workers: Value,
+    interface: Value,
+    admin_interface: Value,
 ) -> Iterator[str]:
-    taken = {front.value: front}
     same = interface.value == admin_interface.value
     shared = same or not {interface.value, admin_interface.value}.isdisjoint(_ALL_INTERFACES)
-    for each in (clear, tls, admin) if shared else (clear, tls):
-        other = taken.setdefault(each.value, each)
-        if each.value and other is not each:
-            yield (
-                f"{each.label}: {each.shown} is refused; allowed: "
-                f"a port other than that of {other.label}"
-            )
+    wanted = [(front, 1), (clear, workers.value), (tls, workers.value)]
+    if shared:
+        wanted.append((admin, 1))
+    taken: list[tuple[Value, range]] = []
+    for each, count in wanted:
+        if not each.value:
+            continue
+        own = range(each.value, each.value + count)
+        for other, theirs in taken:
+            if max(own.start, theirs.start) < min(own.stop, theirs.stop):
+                yield (
+                    f"{each.label}: {_span(each, own)} is refused; allowed: "
+                    f"a port other than {_that_of(other, theirs)}"
+                )
+                break
+        taken.append((each, own))
+
+
+def _span(value: Value, ports: range) -> str:
+    if len(ports) == 1:
+        return value.shown
+    return f"{value.shown} ({ports.start} to {ports.stop - 1} for {len(ports)} workers)"
+
+
+def _that_of(value: Value, ports: range) -> str:
+    if len(ports) == 1:
+        return f"that of {value.label}"
+    return f"those of {value.label} ({ports.start} to {ports.stop - 1})"
+
+
+def _leaves_room(port: Value, workers: Value) -> Iterator[str]:
+    most = 65536 - workers.value
+    if port.value is not None and port.value > most:
+        yield (
+            f"{port.label}: {port.shown} is refused; allowed: at most {most}, "
+            f"since {workers.value} workers take a port each from there on"
+        )
 
 
 RULES = (
     Rule(("function_name",), _is_given),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
     Rule(("backoff_most", "backoff_first"), _is_at_least),
+    Rule(("max_instances", "workers"), _is_at_least),
+    Rule(("queue_limit", "workers"), _is_at_least),
     Rule(("control_port", "control_tls_port"), _one_is_open),
+    Rule(("control_port", "workers"), _leaves_room),
+    Rule(("control_tls_port", "workers"), _leaves_room),
+    Rule(("callback_port", "workers"), _leaves_room),
     Rule(
         (
             "port",
             "control_port",
             "control_tls_port",
             "admin_port",
+            "workers",
             "interface",
             "admin_interface",
         ),

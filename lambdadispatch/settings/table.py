@@ -51,7 +51,15 @@ class Setting:
         return (PREFIX + self.name.upper(), PREFIX + camel, *self.aliases)
 
 
-_CLEAR = ("local", "allow_insecure_control_channel")
+_CLEAR = ("local", "allow_insecure_control_channel", "workers")
+
+
+def _clear_port(values: Mapping[str, Any]) -> int | None:
+    if not values["local"] and not values["allow_insecure_control_channel"]:
+        return None
+    # One after the other from 5001, the second worker's would be the client port's default.
+    return 5001 if values["workers"] == 1 else 5101
+
 
 CONFIG = Setting("config", kinds.file_name(), None, "TOML file with settings by name.")
 """Names the file, so it is given by flag or environment variable only."""
@@ -96,7 +104,18 @@ SETTINGS = (
         "Scale for max_concurrent_count / this many requests an instance, rounded up.",
     ),
     Setting("scaling_algorithm", kinds.word("simple"), "simple", "How instances are counted."),
-    Setting("max_instances", kinds.whole(1, 100_000), 1000, "Most instances at any time."),
+    Setting(
+        "workers",
+        kinds.whole(1, 64),
+        1,
+        "Processes that share the client port, each with a line and instances of its own.",
+    ),
+    Setting(
+        "max_instances",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most instances at any time, in all workers.",
+    ),
     Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
     Setting(
         "allow_insecure_control_channel",
@@ -108,23 +127,23 @@ SETTINGS = (
         "control_port",
         kinds.whole(0, 65535, off=True),
         Derived(
-            "5001 with local or allow_insecure_control_channel, else off",
+            "5001 (5101 with workers) with local or allow_insecure_control_channel, else off",
             _CLEAR,
-            lambda v: 5001 if v["local"] or v["allow_insecure_control_channel"] else None,
+            _clear_port,
         ),
-        "Port instances call back to in clear text; 0 picks a free one.",
+        "Port instances call back to in clear text, of worker i this + i; 0 picks free ones.",
     ),
     Setting(
         "control_tls_port",
         kinds.whole(0, 65535, off=True),
         Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
-        "Port instances call back to over TLS; 0 picks a free one.",
+        "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
     ),
     Setting(
         "admin_port",
         kinds.whole(0, 65535, off=True),
         5000,
-        "Port for /health, /ready and /state; 0 picks a free one.",
+        "Port for /health, /ready, /state and /metrics; 0 picks a free one.",
     ),
     Setting(
         "interface",
@@ -155,7 +174,8 @@ SETTINGS = (
         "callback_port",
         kinds.whole(1, 65535),
         None,
-        "Port the functions are told to call back to, when it is mapped; default: the one open.",
+        "Port the functions are told to call back to, when it is mapped (of worker i this + i); "
+        "default: the one open.",
     ),
     Setting(
         "lambda_service_url",
@@ -170,7 +190,12 @@ SETTINGS = (
         30.0,
         "How long a request may wait for a channel.",
     ),
-    Setting("queue_limit", kinds.whole(1, 10_000_000), 10_000, "Most requests that may wait."),
+    Setting(
+        "queue_limit",
+        kinds.whole(1, 10_000_000),
+        10_000,
+        "Most requests that may wait, in all workers.",
+    ),
     Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),

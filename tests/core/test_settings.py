@@ -79,6 +79,7 @@ CASES: dict[str, Case] = {
     "channel_count": ([("10", 10), ("2000", 2000), (2000, 2000)], whole(1, 2000)[1]),
     "instance_count_multiplier": whole(1, 1000),
     "scaling_algorithm": text(["simple"], ["", "ema", "Simple"]),
+    "workers": whole(1, 64),
     "max_instances": whole(1, 100_000),
     "port": whole(0, 65535, "off"),
     "allow_insecure_control_channel": (
@@ -423,6 +424,39 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
             "--admin-port: '5003' is refused; allowed: "
             "a port other than that of control_tls_port (default)",
         ),
+        (
+            {"workers": "3", "max-instances": "2"},
+            "--max-instances: '2' is refused; allowed: at least that of --workers ('3')",
+        ),
+        (
+            {"workers": "3", "queue-limit": "2"},
+            "--queue-limit: '2' is refused; allowed: at least that of --workers ('3')",
+        ),
+        (
+            {"workers": "2", "control-port": "5001"},
+            "--control-port: '5001' (5001 to 5002 for 2 workers) is refused; allowed: "
+            "a port other than that of port (default)",
+        ),
+        (
+            {"workers": "4", "control-port": "5006", "admin-port": "off"},
+            "control_tls_port (default): 5003 (5003 to 5006 for 4 workers) is refused; allowed: "
+            "a port other than those of --control-port (5006 to 5009)",
+        ),
+        (
+            {"workers": "2", "admin-port": "5004"},
+            "--admin-port: '5004' is refused; allowed: "
+            "a port other than those of control_tls_port (default) (5003 to 5004)",
+        ),
+        (
+            {"workers": "64", "control-tls-port": "65473"},
+            "--control-tls-port: '65473' is refused; allowed: at most 65472, "
+            "since 64 workers take a port each from there on",
+        ),
+        (
+            {"workers": "2", "callback-port": "65535"},
+            "--callback-port: '65535' is refused; allowed: at most 65534, "
+            "since 2 workers take a port each from there on",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(flags: dict[str, str], problem: str) -> None:
@@ -434,6 +468,18 @@ def test_ports_may_be_the_same_where_they_do_not_meet() -> None:
     assert settle(free).admin_port == 0
     apart = settle({"interface": "10.0.0.1", "admin-port": "5002"})
     assert apart.port == apart.admin_port == 5002
+
+
+def test_by_default_the_ports_of_workers_do_not_meet() -> None:
+    local = settings_from({"local": "app", "workers": "64"}, {}, None)[0]
+    assert (local.port, local.control_port) == (5002, 5101)
+    assert settings_from({"local": "app"}, {}, None)[0].control_port == 5001
+    both = settle({"workers": "64", "allow-insecure-control-channel": "true"})
+    assert (both.control_port, both.control_tls_port) == (5101, 5003)
+    last = settle({"workers": "64", "control-tls-port": "65472", "callback-port": "65472"})
+    assert last.control_tls_port == last.callback_port == 65472
+    free = {"port": "0", "control-port": "0", "control-tls-port": "0", "admin-port": "0"}
+    assert settle(free | {"workers": "64"}).workers == 64
 
 
 def test_function_name_is_required_unless_local_is_given() -> None:
