@@ -36,6 +36,7 @@ from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
+from lambdadispatch.transports.memory import keep_freed_memory
 from lambdadispatch.workers.orders import obey, patience, start
 from lambdadispatch.workers.pages import HttpFetch
 from lambdadispatch.workers.parent import ParentService
@@ -145,6 +146,7 @@ def _router(
     progress: Progress | None = None,
 ) -> RouterService:
     """One router; ``mark`` stands in the names of its invocations and instances."""
+    keep_freed_memory()
     parts = compose(
         settings,
         reactor,

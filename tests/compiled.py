@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ["tests", "bench", "docs"]
-FILES = ["pyproject.toml", "README.md"]
+FILES = ["setup.py", "pyproject.toml", "README.md"]
 FUNCTIONS = ["tests/wire", "tests/core", "tests/http11"]
 CASES = ["tests.memory", "tests.adapters"]
 PROOF = """
@@ -47,7 +47,7 @@ def _run_in(build: Path) -> None:
         shutil.copytree(ROOT / folder, build / folder)
     for file in FILES:
         shutil.copy(ROOT / file, build)
-    run(ROOT, "-c", PROOF.format(build=str(build)))
+    run(build, "-c", PROOF.format(build=str(build)))
     run(build, "-m", "pytest", "-p", "no:twisted", "-p", "no:cacheprovider", *FUNCTIONS)
     run(build, "-m", "twisted.trial", *CASES)
 

@@ -45,6 +45,8 @@ from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signa
 from lambdadispatch.wire.request_reader import RequestReader
 
 HELD_OCTETS: Final = 65536
+JOINED_OCTETS: Final = 4096
+"""A head is joined to data up to this; more costs less to send beside it than to copy."""
 LINGER_SWEEPS: Final = 2
 
 
@@ -221,6 +223,15 @@ class ServerConnection(StreamProtocol):
         self.idle_since = self.server.sweeps
         if self.closing:
             self.lose()
+
+    def write_after(self, head: bytes, data: bytes) -> None:
+        """Write ``data`` (not empty), after ``head`` if there is one."""
+        if not head:
+            self.transport.write(data)
+        elif len(data) <= JOINED_OCTETS:
+            self.transport.write(head + data)
+        else:
+            self.transport.writeSequence((head, data))
 
     # -- closing
 

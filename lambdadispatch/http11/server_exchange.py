@@ -192,7 +192,7 @@ class ServerExchange:
             self._left -= len(data)
         held, self._held = self._held, b""
         if self._live:
-            self._connection.transport.write(held + data if held else data)
+            self._connection.write_after(held, data)
 
     def flush(self) -> None:
         """Send a head that is still held."""
@@ -224,10 +224,10 @@ class ServerExchange:
             return
         keep = self._keep = self._keep and not connection.closing
         extra = b"" if keep and self.head is not None and self.head.minor else self._persistence()
-        written = render_response(head, len(body), extra) + body
+        rendered = render_response(head, len(body), extra)
         self.answer_begun = self.answer_ended = True
         if connection.state is not CLOSED:
-            connection.transport.write(written)
+            connection.write_after(rendered, body)
         connection.response_ended(self._keep)
 
     def respond(

@@ -38,8 +38,9 @@ from lambdadispatch.transports.sending import Sender
 
 log = Logger()
 
-PIECE: Final = 65536
-"""The most octets that a protocol gets at once; as in Twisted."""
+PIECE: Final = 262144
+"""The most octets that a protocol gets at once: no less than libuv reads, for a larger piece has to
+be cut up, which copies it. (Twisted's own: 65536.)"""
 
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
