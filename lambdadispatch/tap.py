@@ -53,6 +53,7 @@ def makeService(options: Options) -> IService:
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
         Chances(random.random, lambda: secrets.token_hex(3)),
+        lambda: datetime.now(UTC),
     )
     # Taken now: once twistd logs, sys.stderr is the log.
     stderr = sys.stderr

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.scaling import simple
+from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 
 FEW, MANY = 10, 100_000
@@ -48,7 +48,7 @@ def operations(step: Callable[[], object]) -> tuple[int, int]:
 def costs(waiting: int, instances: int) -> dict[str, tuple[int, int]]:
     """What each kind of event costs in a pool with so many waiting requests and instances."""
     limits = PoolLimits(1, 1, instances, 10 * MANY, 1000.0, 1000.0, 0.25)
-    pool = Dispatcher(limits, simple, StartGate(1.0, 60.0, lambda: 0.5))
+    pool = Dispatcher(limits, Simple, StartGate(1.0, 60.0, lambda: 0.5))
     requests = [Counted() for _ in range(instances + waiting)]
     for request in requests:
         pool.submit(request, 0.0)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 from lambdadispatch.core.actions import Action
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
-from lambdadispatch.core.scaling import simple
+from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 from tests.core.pool_model import (
     BACKOFF_FIRST,
@@ -49,7 +49,7 @@ class Histories(RuleBasedStateMachine):
         self.chance = 0.5
         self.model = PoolModel(limits)
         gate = StartGate(BACKOFF_FIRST, BACKOFF_MOST, lambda: self.chance)
-        self.pool = Dispatcher(limits, simple, gate)
+        self.pool = Dispatcher(limits, Simple, gate)
         self.names = 0
 
     def do(self, actions: list[Action]) -> None:

@@ -18,8 +18,8 @@ def wait_after(failures: int, chance: float = 1.0) -> float:
 
 
 def test_without_failures_all_are_allowed() -> None:
-    assert gate().allowed(7, 3, 0.0) == 7
-    assert gate().allowed(0, 0, 0.0) == 0
+    assert gate().admit(7, 3, 0.0) == 7
+    assert gate().admit(0, 0, 0.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_any_number_of_failures_can_be_counted() -> None:
 def test_nothing_is_allowed_before_the_time_and_one_after_it() -> None:
     starts = gate()
     starts.failed(0.0)
-    assert starts.allowed(5, 0, 0.999) == 0
-    assert starts.allowed(5, 0, 1.0) == 1
-    assert starts.allowed(0, 0, 1.0) == 0
+    assert starts.admit(5, 0, 0.999) == 0
+    assert starts.admit(5, 0, 1.0) == 1
+    assert starts.admit(0, 0, 1.0) == 0
 
 
 def test_one_start_at_a_time() -> None:
     starts = gate()
     starts.failed(0.0)
-    assert starts.allowed(5, 1, 100.0) == 0
+    assert starts.admit(5, 1, 100.0) == 0
 
 
 def test_success_opens_the_gate_and_forgets() -> None:
@@ -58,6 +58,6 @@ def test_success_opens_the_gate_and_forgets() -> None:
         starts.failed(0.0)
     starts.succeeded()
     assert starts.failures == 0
-    assert starts.allowed(5, 2, 0.0) == 5
+    assert starts.admit(5, 2, 0.0) == 5
     starts.failed(10.0)
     assert starts.not_before == 11.0
