@@ -21,7 +21,9 @@ from typing import Final
 
 HALF_LIFE: Final = 15.0
 SPARE: Final = 1.2
-NEGLIGIBLE: Final = 0.02
+SHORTEST: Final = 0.01
+"""Seconds: observations that follow sooner are taken together with the next."""
+NEGLIGIBLE: Final = 0.1
 """An expectation of fewer requests at once keeps no instance."""
 _NOISE: Final = 1e-9
 _TOO_FEW: Final = 1e-6
@@ -58,8 +60,11 @@ class Ewma:
     def observe(self, arrived: int, begun: int, now: float) -> None:
         """So many requests have arrived, and begun to run, since the pool was made."""
         self._note(self._running, now)
-        before, self._observed = self._observed, now
-        if before is None or now <= before:
+        before = self._observed
+        if before is not None and 0 <= now - before < SHORTEST:
+            return
+        self._observed = now
+        if before is None or now < before:
             return
         fade = 0.5 ** ((now - before) / HALF_LIFE)
         self._arrivals = self._arrivals * fade + arrived - self._arrived
