@@ -15,11 +15,13 @@ from hypothesis.stateful import (
 from lambdadispatch.core.actions import Action
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.breaker import Breaker
+from lambdadispatch.core.bucket import TokenBucket
+from lambdadispatch.core.budget import Budget
 from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
+from tests.core.gate_model import BACKOFF_FIRST, BACKOFF_MOST, GateRules
 from tests.core.pool_model import (
-    BACKOFF_FIRST,
-    BACKOFF_MOST,
     NaiveInstance,
     NaiveRequest,
     NaiveRun,
@@ -36,6 +38,18 @@ LIMITS = st.builds(
     queue_timeout=st.just(20.0),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
+    min_instances=st.integers(0, 2),
+    scale_in_delay=st.sampled_from([0.0, 2.0, float("inf")]),
+)
+RULES = st.one_of(
+    st.just(GateRules()),
+    st.builds(
+        GateRules,
+        rate=st.integers(1, 3),
+        burst=st.integers(1, 6),
+        invocations=st.integers(2, 12),
+        seconds=st.sampled_from([60.0, 1e9]),
+    ),
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
@@ -44,13 +58,21 @@ REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
 class Histories(RuleBasedStateMachine):
     """Everything that can happen to a pool, in any order."""
 
-    @initialize(limits=LIMITS)
-    def begin(self, limits: PoolLimits) -> None:
+    @initialize(limits=LIMITS, rules=RULES)
+    def begin(self, limits: PoolLimits, rules: GateRules) -> None:
         self.chance = 0.5
-        self.model = PoolModel(limits)
-        gate = StartGate(BACKOFF_FIRST, BACKOFF_MOST, lambda: self.chance)
+        self.model = PoolModel(limits, rules)
+        gate = StartGate(
+            BACKOFF_FIRST,
+            BACKOFF_MOST,
+            lambda: self.chance,
+            bucket=TokenBucket(rules.rate, rules.burst),
+            breaker=Breaker(),
+            budget=Budget(rules.invocations, rules.seconds, 1.0),
+        )
         self.pool = Dispatcher(limits, Simple, gate)
         self.names = 0
+        self.time_passes(0.0)
 
     def do(self, actions: list[Action]) -> None:
         self.model.carry_out(actions)
@@ -112,13 +134,17 @@ class Histories(RuleBasedStateMachine):
     def ended(self, run: NaiveRun, outcome: RequestOutcome) -> None:
         self.model.running.remove(run)
         self.model.end(run.request, outcome)
-        self.do(self.pool.finished(run.request, self.model.now))
+        served = outcome is RequestOutcome.ANSWERED
+        if served:
+            self.model.gate.served()
+        self.do(self.pool.finished(run.request, self.model.now, served))
         assert self.pool.finished(run.request, self.model.now) == []
 
     def exchange_ended(self, run: NaiveRun) -> None:
         model = self.model
         model.running.remove(run)
         model.end(run.request, RequestOutcome.ANSWERED)
+        model.gate.served()
         self.offered(run)
         self.do(self.pool.exchange_ended(run.request, run.channel, run.instance.name, model.now))
 
@@ -141,6 +167,8 @@ class Histories(RuleBasedStateMachine):
         instance = model.instances[pick % len(model.instances)]
         for _ in range(count):
             channel = self.name("c")
+            if not instance.draining:
+                model.offered(instance)
             (model.rejected if instance.draining else instance.idle).append(channel)
             self.do(self.pool.channel_idle(channel, instance.name, model.now))
 
@@ -164,10 +192,9 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK, channels=st.integers(0, 4))
     def instance_opens(self, pick: int, channels: int) -> None:
         model = self.model
-        start, _ = model.starting.pop(pick % len(model.starting))
-        instance = NaiveInstance(self.name("i"))
+        start, since = model.starting.pop(pick % len(model.starting))
+        instance = NaiveInstance(self.name("i"), start, since)
         model.instances.append(instance)
-        model.succeeded()
         self.do(self.pool.instance_opened(start, instance.name, model.now))
         assert instance.draining == model.drained
         self.channels_open(len(model.instances) - 1, channels)
@@ -180,6 +207,16 @@ class Histories(RuleBasedStateMachine):
         model.rejected.append(self.name("i"))
         self.do(self.pool.instance_opened(start, model.rejected[-1], model.now))
 
+    @precondition(lambda self: self.model.starts)
+    @rule(pick=PICK)
+    def invocation_ends(self, pick: int) -> None:
+        model = self.model
+        alive = {start for start, _ in model.starting} | {each.start for each in model.instances}
+        start = 1 + pick % model.starts
+        if start not in alive:
+            model.gate.ended(start, model.now)
+            self.do(self.pool.invocation_ended(start, model.now))
+
     @precondition(lambda self: self.model.starting)
     @rule(pick=PICK, failure=st.sampled_from([REFUSED, ENDED]), chance=st.floats(0, 1))
     def start_fails(self, pick: int, failure: StartFailure, chance: float) -> None:
@@ -188,7 +225,7 @@ class Histories(RuleBasedStateMachine):
         start, _ = model.starting.pop(pick % len(model.starting))
         model.failed(chance)
         self.do(self.pool.start_failed(start, failure, model.now))
-        if not model.capacity and (failure is REFUSED or model.failures >= 3):
+        if not model.capacity and (failure is REFUSED or model.gate.failures >= 3):
             assert not model.waiting, "nothing runs or starts, and nobody was told"
 
     @precondition(lambda self: self.model.instances)
@@ -208,19 +245,29 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK)
     def instance_leaves(self, pick: int) -> None:
         instance = self.model.instances[pick % len(self.model.instances)]
+        if not instance.draining and not instance.ready:
+            self.model.failed(self.chance)
         self.do(self.pool.instance_leaving(instance.name, "deadline", self.model.now))
         assert instance.draining
 
     @precondition(lambda self: self.model.instances)
     @rule(pick=PICK)
     def instance_lost(self, pick: int) -> None:
-        instance = self.model.instances.pop(pick % len(self.model.instances))
+        instance = self.model.instances[pick % len(self.model.instances)]
+        self.model.gone(instance, self.chance)
         self.do(self.pool.instance_lost(instance.name, self.model.now))
         assert self.pool.instance_lost(instance.name, self.model.now) == []
 
     # -- time and the end
 
-    @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 3.0, 10.0, 15.0]))
+    @precondition(lambda self: not self.model.drained)
+    @rule(minimum=st.integers(0, 4))
+    def minimum_changes(self, minimum: int) -> None:
+        self.model.minimum = minimum
+        self.pool.keep(minimum)
+        self.time_passes(0.0)
+
+    @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 3.0, 10.0, 15.0, 60.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         model = self.model
         model.now += seconds
@@ -229,6 +276,9 @@ class Histories(RuleBasedStateMachine):
             model.starting.remove(entry)
             model.given_up.append(entry[0])
             model.failed(self.chance)
+        for instance in model.unready:
+            if model.now - instance.since >= 15.0:
+                model.failed(self.chance)
         self.do(self.pool.tick(model.now))
         model.check_after_tick()
 
@@ -237,9 +287,9 @@ class Histories(RuleBasedStateMachine):
     def warm_up(self) -> None:
         before = self.model.starts
         idle = not self.model.capacity
-        held = self.model.failures and self.model.now < self.model.not_before
+        free = self.model.free
         self.do(self.pool.warm_up(self.model.now))
-        assert self.model.starts == before + (idle and not held)
+        assert self.model.starts == before + (idle and free > 0)
 
     @precondition(lambda self: len(self.model.arrived) > 4)
     @rule()
