@@ -78,27 +78,31 @@ class StartGate:
             self.brake, self.since = brake, now
 
     def _ask(self, wanted: int, starting: int, now: float) -> tuple[int, Brake | None]:
-        count, brake = self._after_failures(wanted, starting, now)
-        if count and self._budget is not None:
-            left, spent = self._budget.left(count, now)
-            if left < count:
-                count, brake = left, spent
+        # The budget first: where several hold, it will hold the longest, and is told.
+        count, brake = wanted, None
+        if self._budget is not None:
+            count, brake = self._budget.left(wanted, now)
+        if count and self._may_fail:
+            single, reason = self._after_failures(starting, now)
+            if single < count:
+                count, brake = single, reason
         if count and self._bucket is not None:
             left = self._bucket.available(now)
             if left < count:
                 count, brake = left, Brake.START_RATE
         return count, brake
 
-    def _after_failures(self, wanted: int, starting: int, now: float) -> tuple[int, Brake | None]:
+    @property
+    def _may_fail(self) -> bool:
+        """Whether the next start has reason to be tried alone."""
+        return self._backoff.failures > 0 or self.breaker_open
+
+    def _after_failures(self, starting: int, now: float) -> tuple[int, Brake]:
         if self._breaker is not None and self._breaker.open:
             may, brake = self._breaker.may_probe(now), Brake.BREAKER_OPEN
-        elif self._backoff.failures:
-            may, brake = now >= self._backoff.not_before, Brake.BACK_OFF
         else:
-            return wanted, None
-        if starting or not may:
-            return 0, brake
-        return min(wanted, 1), brake if wanted > 1 else None
+            may, brake = now >= self._backoff.not_before, Brake.BACK_OFF
+        return int(may and not starting), brake
 
     # -- what became of them
 

@@ -80,9 +80,7 @@ class GateModel:
 
     def free(self, starting: int, now: float, lenient: bool = False) -> int:
         """How many starts are allowed; the most that could be said if ``lenient``."""
-        return min(
-            self.after_failures(starting, now), self.tokens(now), self.budget(now, lenient)
-        )
+        return min(self.after_failures(starting, now), self.tokens(now), self.budget(now, lenient))
 
     def after_failures(self, starting: int, now: float) -> int:
         if self.opened_at is not None:

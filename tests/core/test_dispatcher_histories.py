@@ -13,11 +13,11 @@ from hypothesis.stateful import (
 )
 
 from lambdadispatch.core.actions import Action
-from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
 from lambdadispatch.core.breaker import Breaker
 from lambdadispatch.core.bucket import TokenBucket
 from lambdadispatch.core.budget import Budget
+from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
+from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
 from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 from tests.core.gate_model import BACKOFF_FIRST, BACKOFF_MOST, GateRules
@@ -33,8 +33,8 @@ LIMITS = st.builds(
     PoolLimits,
     max_concurrent=st.integers(1, 3),
     multiplier=st.integers(1, 3),
-    max_instances=st.integers(1, 4),
-    queue_limit=st.integers(1, 8),
+    max_instances=st.integers(1, 6),
+    queue_limit=st.integers(1, 16),
     queue_timeout=st.just(20.0),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
@@ -58,8 +58,10 @@ REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
 class Histories(RuleBasedStateMachine):
     """Everything that can happen to a pool, in any order."""
 
-    @initialize(limits=LIMITS, rules=RULES)
-    def begin(self, limits: PoolLimits, rules: GateRules) -> None:
+    @initialize(limits=LIMITS, rules=RULES, calm=st.booleans())
+    def begin(self, limits: PoolLimits, rules: GateRules, calm: bool) -> None:
+        self.calm = calm
+        """Nothing fails and the pool is not drained, so that it comes to serve a lot."""
         self.chance = 0.5
         self.model = PoolModel(limits, rules)
         gate = StartGate(
@@ -113,13 +115,19 @@ class Histories(RuleBasedStateMachine):
             self.channel_free(run)
 
     @precondition(lambda self: self.model.running)
+    @rule(count=st.integers(1, 12))
+    def many_answered(self, count: int) -> None:
+        for _ in range(min(count, len(self.model.running))):
+            self.exchange_ended(self.model.running[0])
+
+    @precondition(lambda self: not self.calm and self.model.running)
     @rule(pick=PICK)
     def answer_lost(self, pick: int) -> None:
         run = self.model.running[pick % len(self.model.running)]
         self.do(self.pool.channel_lost(run.channel, self.model.now))
         self.ended(run, RequestOutcome.ANSWER_LOST)
 
-    @precondition(lambda self: self.model.running)
+    @precondition(lambda self: not self.calm and self.model.running)
     @rule(pick=PICK, told=st.sampled_from(["before", "after"]))
     def assignment_failed(self, pick: int, told: str) -> None:
         model = self.model
@@ -178,6 +186,7 @@ class Histories(RuleBasedStateMachine):
         self.model.rejected.append(channel)
         self.do(self.pool.channel_idle(channel, "nobody", self.model.now))
 
+    @precondition(lambda self: not self.calm)
     @rule(pick=PICK)
     def idle_channel_lost(self, pick: int) -> None:
         idle = [(each, name) for each in self.model.instances for name in each.idle]
@@ -199,6 +208,12 @@ class Histories(RuleBasedStateMachine):
         assert instance.draining == model.drained
         self.channels_open(len(model.instances) - 1, channels)
 
+    @precondition(lambda self: self.model.starting)
+    @rule()
+    def all_starts_open(self) -> None:
+        for _ in range(len(self.model.starting)):
+            self.instance_opens(0, self.model.limits.max_concurrent)
+
     @precondition(lambda self: self.model.given_up)
     @rule(pick=PICK)
     def instance_opens_too_late(self, pick: int) -> None:
@@ -217,7 +232,7 @@ class Histories(RuleBasedStateMachine):
             model.gate.ended(start, model.now)
             self.do(self.pool.invocation_ended(start, model.now))
 
-    @precondition(lambda self: self.model.starting)
+    @precondition(lambda self: not self.calm and self.model.starting)
     @rule(pick=PICK, failure=st.sampled_from([REFUSED, ENDED]), chance=st.floats(0, 1))
     def start_fails(self, pick: int, failure: StartFailure, chance: float) -> None:
         model = self.model
@@ -241,7 +256,7 @@ class Histories(RuleBasedStateMachine):
         elif asks:
             assert remaining < model.wanted_since(model.now - 3 * IDLE_WINDOW)
 
-    @precondition(lambda self: self.model.instances)
+    @precondition(lambda self: not self.calm and self.model.instances)
     @rule(pick=PICK)
     def instance_leaves(self, pick: int) -> None:
         instance = self.model.instances[pick % len(self.model.instances)]
@@ -250,7 +265,7 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.instance_leaving(instance.name, "deadline", self.model.now))
         assert instance.draining
 
-    @precondition(lambda self: self.model.instances)
+    @precondition(lambda self: not self.calm and self.model.instances)
     @rule(pick=PICK)
     def instance_lost(self, pick: int) -> None:
         instance = self.model.instances[pick % len(self.model.instances)]
@@ -267,7 +282,22 @@ class Histories(RuleBasedStateMachine):
         self.pool.keep(minimum)
         self.time_passes(0.0)
 
-    @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 3.0, 10.0, 15.0, 60.0, 4000.0]))
+    @rule(count=st.integers(0, 12))
+    def a_quiet_while(self, count: int) -> None:
+        self.many_answered(count)
+        for _ in range(8):
+            self.time_passes(0.5)
+
+    @precondition(lambda self: not self.calm)
+    @rule(count=st.integers(3, 8))
+    def crashes(self, count: int) -> None:
+        for _ in range(count):
+            if self.model.starting:
+                self.start_fails(0, ENDED, self.chance)
+            if self.model.instances:
+                self.instance_lost(0)
+
+    @rule(seconds=st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 10.0, 15.0, 60.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         model = self.model
         model.now += seconds
@@ -291,7 +321,7 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.warm_up(self.model.now))
         assert self.model.starts == before + (idle and free > 0)
 
-    @precondition(lambda self: len(self.model.arrived) > 4)
+    @precondition(lambda self: not self.calm and len(self.model.arrived) > 20)
     @rule()
     def drain(self) -> None:
         self.model.drained = True
@@ -305,5 +335,5 @@ class Histories(RuleBasedStateMachine):
 
 HistoriesTest = Histories.TestCase
 HistoriesTest.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None, derandomize=True
+    max_examples=200, stateful_step_count=60, deadline=None, derandomize=True
 )

@@ -94,9 +94,7 @@ def test_the_duration_outlasts_silence() -> None:
     assert ewma.rate < 1e-6
 
 
-STEPS = st.lists(
-    st.tuples(st.floats(0, 10), st.integers(0, 50), st.integers(0, 1000)), max_size=50
-)
+STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(0, 50), st.integers(0, 1000)), max_size=50)
 
 
 @given(STEPS)
