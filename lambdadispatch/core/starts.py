@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from lambdadispatch.core.backoff import Backoff
-from lambdadispatch.core.brakes import Brake
+from lambdadispatch.core.brakes import TOLD, Brake
 from lambdadispatch.core.breaker import Breaker
 from lambdadispatch.core.bucket import TokenBucket
 from lambdadispatch.core.budget import Budget
@@ -44,7 +44,7 @@ class StartGate:
         self._breaker = breaker
         self._budget = budget
         self.brake: Brake | None = None
-        """What holds starts back; None if nothing does, or nothing more is wanted."""
+        """What holds starts back, or would; None if nothing does, or nothing more is wanted."""
         self.since = float("-inf")
         """When it began to."""
         self.suspicious = False
@@ -65,7 +65,7 @@ class StartGate:
     def admit(self, wanted: int, starting: int, now: float) -> int:
         """How many of ``wanted`` starts are to be made now, ``starting`` being under way."""
         count, brake = self._ask(wanted, starting, now)
-        self.hold(brake, now)
+        self.hold(Brake.BREAKER_OPEN if brake is None and self.breaker_open else brake, now)
         if count and self._bucket is not None:
             self._bucket.take(count, now)
         if count and self._breaker is not None and self._breaker.open:
@@ -76,6 +76,19 @@ class StartGate:
         """This holds starts back, or nothing does."""
         if brake is not self.brake:
             self.brake, self.since = brake, now
+
+    def rest(self, brake: Brake | None, now: float) -> None:
+        """Nothing is missing, but for what ``brake`` holds back.
+
+        Those who are told of a breaker or budget do not wait, so that nothing is missing then;
+        it holds until a start would pass.
+        """
+        if brake is None and self.brake in TOLD and self._is_shut(now):
+            return
+        self.hold(brake, now)
+
+    def _is_shut(self, now: float) -> bool:
+        return self.breaker_open or self._ask(1, 0, now)[1] is self.brake
 
     def _ask(self, wanted: int, starting: int, now: float) -> tuple[int, Brake | None]:
         # The budget first: where several hold, it will hold the longest, and is told.

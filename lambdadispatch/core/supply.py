@@ -60,7 +60,7 @@ class Supply:
         if missing > 0:
             return self._start_some(missing, instances, brake, now)
         if self.gate.brake is not brake:
-            self.gate.hold(brake, now)
+            self.gate.rest(brake, now)
         return []
 
     def _start_some(
@@ -68,7 +68,7 @@ class Supply:
     ) -> list[Invoke]:
         count = self.gate.admit(missing, len(self.starting) + len(self.unready), now)
         if count == missing:
-            self.gate.hold(brake, now)
+            self.gate.rest(brake, now)
         elif not count and not instances and not self.starting and self.gate.brake is not None:
             self.refusal = TOLD.get(self.gate.brake)
         return self._invoke(count, now)

@@ -176,6 +176,7 @@ def crash(dispatcher: Dispatcher, now: float = 0.0) -> list[Action]:
 
 def test_after_five_bad_exits_newcomers_are_told_and_nothing_is_started() -> None:
     dispatcher = broken()
+    assert dispatcher.why_not_ready == "breaker_open"
     assert dispatcher.submit("r", 0.1) == [Refuse("r", RequestOutcome.BREAKER_OPEN)]
     assert dispatcher.why_not_ready == "breaker_open"
     assert dispatcher.waiting == 0

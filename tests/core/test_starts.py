@@ -172,9 +172,29 @@ def test_since_when_a_brake_holds_is_kept_while_it_does() -> None:
     starts.admit(1, 0, 10.0)
     starts.admit(1, 0, 10.5)
     assert (starts.brake, starts.since) == (Brake.BACK_OFF, 10.0)
-    starts.hold(None, 12.0)
-    starts.hold(Brake.MAX_INSTANCES, 13.0)
+    starts.rest(None, 12.0)
+    starts.rest(Brake.MAX_INSTANCES, 13.0)
     assert (starts.brake, starts.since) == (Brake.MAX_INSTANCES, 13.0)
+
+
+def test_a_brake_that_is_told_holds_until_a_start_would_pass() -> None:
+    starts = gate(budget=Budget(1, None, 0.0))
+    starts.began([1], 0.0)
+    starts.admit(1, 0, 10.0)
+    starts.rest(None, 59.0)
+    assert (starts.brake, starts.since) == (Brake.BUDGET_INVOCATIONS, 10.0)
+    starts.rest(None, 60.0)
+    assert starts.brake is None
+
+
+def test_an_open_breaker_is_seen_while_a_probe_is_under_way() -> None:
+    starts = broken()
+    assert starts.admit(1, 0, 10.0) == 1
+    starts.rest(None, 11.0)
+    assert (starts.brake, starts.since) == (Brake.BREAKER_OPEN, 10.0)
+    starts.served()
+    starts.rest(None, 12.0)
+    assert starts.brake is None
 
 
 def test_the_state_names_the_brake_and_what_is_left() -> None:
