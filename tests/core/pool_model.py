@@ -7,6 +7,7 @@ code with the core but the actions, the outcomes and the scaling formula.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
@@ -246,13 +247,18 @@ class PoolModel:
             assert self.capacity >= self.wanted() or not self.free, "wanted and not started"
         self.wishes.append((self.now, self.wanted()))
 
-    def _check_counts(self, dispatcher: Dispatcher) -> None:
+    def _check_counts(self, dispatcher: Any) -> None:
         assert dispatcher.waiting == len(self.waiting)
         assert dispatcher.running == len(self.running)
         assert dispatcher.starting == len(self.starting)
         assert dispatcher.open_instances == len(self.open)
         assert dispatcher.draining_instances == len(self.instances) - len(self.open)
         assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
+
+        capacity = dispatcher.capacity_state(self.now)
+        assert capacity["failed_starts"] == self.gate.failures
+        assert capacity["breaker_open"] == (self.gate.opened_at is not None)
+        assert min(capacity["desired"], self.limits.max_instances) == self.wanted()
 
     def _check_requests(self) -> None:
         everywhere = [*self.waiting, *(run.request for run in self.running), *self.ended]

@@ -214,6 +214,18 @@ class Histories(RuleBasedStateMachine):
         for _ in range(len(self.model.starting)):
             self.instance_opens(0, self.model.limits.max_concurrent)
 
+    @precondition(lambda self: not self.calm and self.model.starting)
+    @rule(then=st.sampled_from(["waits", "leaves", "is lost"]))
+    def instance_opens_and_offers_nothing(self, then: str) -> None:
+        self.instance_opens(0, 0)
+        last = len(self.model.instances) - 1
+        if then == "leaves":
+            self.instance_leaves(last)
+        elif then == "is lost":
+            self.instance_lost(last)
+        else:
+            self.time_passes(15.0)
+
     @precondition(lambda self: self.model.given_up)
     @rule(pick=PICK)
     def instance_opens_too_late(self, pick: int) -> None:
