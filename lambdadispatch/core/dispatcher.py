@@ -49,6 +49,7 @@ class Dispatcher:
         scaling = algorithm(limits.max_concurrent, limits.multiplier)
         self._supply = Supply(limits, scaling, gate)
         self._gate = gate
+        self._unready = self._supply.unready
         self._line = WaitingLine()
         self._roster = Roster()
         self._running: dict[Hashable, _Run] = {}
@@ -163,7 +164,7 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining:
             return [Close(channel), *self._settle(now)]
-        if self._supply.unready:
+        if self._unready:
             self._supply.offered(name)
         self._channels[channel] = instance
         instance.idle[channel] = None
@@ -218,7 +219,7 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining:
             return []
-        unready = name in self._supply.unready
+        unready = name in self._unready
         actions = self._retire(instance, reason)
         if unready:
             actions += self._after_failure(StartFailure.ENDED, now)
@@ -241,7 +242,7 @@ class Dispatcher:
 
     def _after_exit(self, instance: Instance, now: float) -> list[Action]:
         """An instance is gone; that nobody told it to go may be a bad sign for others."""
-        if self._supply.unready.pop(instance.name, None) is not None:
+        if self._unready.pop(instance.name, None) is not None:
             return self._after_failure(StartFailure.ENDED, now)
         if not instance.draining:
             self._gate.exited(now)
@@ -293,7 +294,7 @@ class Dispatcher:
     @property
     def _why_late(self) -> RequestOutcome:
         """What those are told who have waited too long."""
-        serving = self._roster.open > len(self._supply.unready)
+        serving = self._roster.open > len(self._unready)
         if self._gate.failures and not serving:
             return RequestOutcome.START_FAILED
         return RequestOutcome.QUEUE_TIMEOUT
@@ -323,11 +324,13 @@ class Dispatcher:
         return run
 
     def _start(self, now: float) -> list[Action]:
-        supply = self._supply
-        starts = supply.start(len(self._line), len(self._running), self._roster.open, now)
-        if supply.refusal is not None:
-            return self._refuse_waiting(supply.refusal)
-        return list(starts) if starts else []
+        instances = self._roster.open
+        missing = self._supply.missing(len(self._line), len(self._running), instances, now)
+        if missing <= 0:
+            return []
+        actions: list[Action] = [*self._supply.start(missing, instances, now)]
+        refusal = self._supply.refusal
+        return actions if refusal is None else self._refuse_waiting(refusal)
 
     def _give_up(self, now: float) -> list[Action]:
         """Those that cannot serve after their time have failed to start."""
@@ -362,7 +365,7 @@ class Dispatcher:
 
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
-        self._supply.unready.pop(instance.name, None)
+        self._unready.pop(instance.name, None)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

@@ -38,39 +38,41 @@ class Supply:
         self.starting: dict[int, float] = {}
         self.unready: dict[str, float] = {}
         self.refusal: RequestOutcome | None = None
-        """With this those who wait are to be told that no instance will come, if any."""
+        """What those who wait are to be told if no instance will come, by the last ``start``."""
         self._limits = limits
+        self._most = limits.max_instances
         self._scaling = scaling
         self._starts = 0
+        self._cap: Brake | None = None
         self._wanted = Peak(limits.idle_window)
         self._surplus_since: float | None = None
 
     # -- more
 
-    def start(self, waiting: int, running: int, instances: int, now: float) -> list[Invoke]:
-        """Start what is missing, as far as the gate lets it through."""
+    def missing(self, waiting: int, running: int, instances: int, now: float) -> int:
+        """How many are wanted and allowed, and neither open nor starting; asked for every event."""
         desired = self._scaling.desired(waiting, running, instances, now)
-        desired = max(desired, self.minimum)
+        if desired < self.minimum:  # noqa: PLR1730  max() costs a call
+            desired = self.minimum
         brake = None
-        if desired > self._limits.max_instances:
-            desired, brake = self._limits.max_instances, Brake.MAX_INSTANCES
+        if desired > self._most:
+            desired, brake = self._most, Brake.MAX_INSTANCES
         self._wanted.note(desired, now)
         missing = desired - len(self.starting) - instances
-        self.refusal = None
         if missing > 0:
-            return self._start_some(missing, instances, brake, now)
-        if self.gate.brake is not brake:
+            self._cap = brake
+        elif self.gate.brake is not brake:
             self.gate.rest(brake, now)
-        return []
+        return missing
 
-    def _start_some(
-        self, missing: int, instances: int, brake: Brake | None, now: float
-    ) -> list[Invoke]:
+    def start(self, missing: int, instances: int, now: float) -> list[Invoke]:
+        """Start what is missing, as far as the gate lets it through."""
         count = self.gate.admit(missing, len(self.starting) + len(self.unready), now)
         if count == missing:
-            self.gate.rest(brake, now)
-        elif not count and not instances and not self.starting and self.gate.brake is not None:
-            self.refusal = TOLD.get(self.gate.brake)
+            self.gate.rest(self._cap, now)
+        hopeless = not count and not instances and not self.starting
+        brake = self.gate.brake
+        self.refusal = TOLD.get(brake) if hopeless and brake is not None else None
         return self._invoke(count, now)
 
     def _invoke(self, count: int, now: float) -> list[Invoke]:
@@ -129,7 +131,7 @@ class Supply:
 
     def _enough(self, waiting: int, running: int, instances: int, now: float) -> int:
         desired = self.desired(waiting, running, instances, now)
-        return max(min(desired, self._limits.max_instances), self._wanted.at(now))
+        return max(min(desired, self._most), self._wanted.at(now))
 
     def desired(self, waiting: int, running: int, instances: int, now: float) -> int:
         """How many there should be, be it more than are allowed."""
@@ -154,6 +156,6 @@ class Supply:
         """How many are allowed, and what holds starts back, for ``/state``."""
         return {
             "min_instances": self.minimum,
-            "max_instances": self._limits.max_instances,
+            "max_instances": self._most,
             **self.gate.state(now),
         }
