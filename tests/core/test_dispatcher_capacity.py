@@ -388,6 +388,44 @@ def test_every_algorithm_starts_serves_and_lets_go(algorithm: str) -> None:
     assert dispatcher.open_instances == 0
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_burst_of_100_from_zero_needs_at_most_12_starts(algorithm: str) -> None:
+    """10 requests an instance, multiplier 1; starts take 2 s, requests 1 s."""
+    dispatcher = pool(algorithm=algorithm, max_concurrent=10, max_instances=1000)
+    due: list[tuple[float, str, tuple[object, ...]]] = []
+    started = served = 0
+
+    def carry_out(actions: list[Action], now: float) -> None:
+        nonlocal started
+        for action in actions:
+            if isinstance(action, Invoke):
+                started += 1
+                due.append((now + 2.0, "open", (action.start,)))
+            elif isinstance(action, Assign):
+                due.append((now + 1.0, "end", (action.request, action.channel)))
+
+    for tick in range(300):
+        now = tick / 10
+        if tick == 10:
+            for number in range(100):
+                carry_out(dispatcher.submit(number, now), now)
+        for entry in [entry for entry in due if entry[0] <= now]:
+            due.remove(entry)
+            if entry[1] == "open":
+                name = f"i{entry[2][0]}"
+                carry_out(dispatcher.instance_opened(int(name[1:]), name, now), now)
+                for channel in range(20):
+                    carry_out(dispatcher.channel_idle((name, channel), name, now), now)
+            else:
+                request, channel = entry[2]
+                served += 1
+                assert isinstance(channel, tuple)
+                carry_out(dispatcher.exchange_ended(request, channel, channel[0], now), now)
+        carry_out(dispatcher.tick(now), now)
+    assert served == 100
+    assert 5 <= started <= 12
+
+
 def test_the_cheap_algorithm_is_the_plain_formula() -> None:
     assert ALGORITHMS["simple"] is Simple
     assert Simple(10, 2).desired(100, 2, 99, 0.0) == 7
