@@ -153,6 +153,7 @@ def _router(
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
         Chances(random.random, lambda: mark + secrets.token_hex(3)),
+        lambda: datetime.now(UTC),
     )
     return RouterService(
         settings,

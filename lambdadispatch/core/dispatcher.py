@@ -5,12 +5,9 @@ each event either nobody waits or no instance can take a request; that is the wh
 ``_settle`` restores it. Requests are taken strictly in the order in which they arrived, so a
 newcomer joins the line even when a slot is free and is then first in it.
 
-How many instances there should be is asked of the scaling function after each event; the
-difference to those that live or are starting goes through the start gate. An instance with
-nothing to do asks whether it may leave, and may when enough remain without it: the decision is
-made here, where demand is known, not in the instance. Demand moves with every request; an instance
-goes only if the peak of a whole idle window did not need it, for to let it go and start it again
-costs more than to keep it.
+How many instances there should be is asked of the supply after each event, and what it starts is
+one more sort of action. An instance with nothing to do asks whether it may leave: the decision is
+made on this side, where demand is known, not in the instance.
 
 Rejected: closing an idle instance from this side on a timer (the instance knows to the millisecond
 when it last worked, and asks); counting capacity in slots (the formula is in instances, and a
@@ -19,42 +16,22 @@ starting instance has no slots yet).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
-from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.actions import Action, Assign, Close, Refuse, Retire
+from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
-from lambdadispatch.core.peak import Peak
 from lambdadispatch.core.roster import Instance, Roster
-from lambdadispatch.core.scaling import Scaling
+from lambdadispatch.core.scaling import Algorithm
 from lambdadispatch.core.starts import StartGate
+from lambdadispatch.core.supply import Supply
 from lambdadispatch.core.waiting import Place, WaitingLine
 
-REMEMBERED = 4096
+__all__ = ["FAILURES_TOLD", "Dispatcher", "PoolLimits"]
 
 FAILURES_TOLD = 3
 """After this many failed starts in a row those who wait are told, if nothing else runs."""
-
-
-@dataclass(frozen=True)
-class PoolLimits:
-    """What bounds a pool. Times are in seconds.
-
-    ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
-    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
-    has not called back after ``start_timeout`` is given up. An idle instance may leave if it has
-    not been wanted for ``idle_window``.
-    """
-
-    max_concurrent: int
-    multiplier: int
-    max_instances: int
-    queue_limit: int
-    queue_timeout: float
-    start_timeout: float
-    idle_window: float
 
 
 class _Run(NamedTuple):
@@ -67,21 +44,21 @@ class _Run(NamedTuple):
 class Dispatcher:
     """All decisions for one pool. Requests and channels are whatever the caller hashes."""
 
-    def __init__(self, limits: PoolLimits, scaling: Scaling, gate: StartGate) -> None:
+    def __init__(self, limits: PoolLimits, algorithm: Algorithm, gate: StartGate) -> None:
         self._limits = limits
-        # The same few pairs of (waiting, running) come again and again.
-        self._scaling = lru_cache(maxsize=REMEMBERED)(scaling)
+        scaling = algorithm(limits.max_concurrent, limits.multiplier)
+        self._supply = Supply(limits, scaling, gate)
         self._gate = gate
+        self._unready = self._supply.unready
         self._line = WaitingLine()
         self._roster = Roster()
         self._running: dict[Hashable, _Run] = {}
         # Assigned to an instance that is gone, and not ended yet: these want no other instance.
         self._stranded: dict[Hashable, _Run] = {}
         self._channels: dict[Hashable, Instance] = {}
-        self._starting: dict[int, float] = {}
-        self._starts = 0
+        self._arrived = 0
+        self._ended = 0
         self._draining = False
-        self._wanted = Peak(limits.idle_window)
 
     # -- what there is now
 
@@ -98,7 +75,7 @@ class Dispatcher:
     @property
     def starting(self) -> int:
         """Invocations that have not called back."""
-        return len(self._starting)
+        return len(self._supply.starting)
 
     @property
     def open_instances(self) -> int:
@@ -120,9 +97,12 @@ class Dispatcher:
         """Why a request that came now would not be served; None if it would."""
         if self._draining:
             return RequestOutcome.DRAINING.value
-        if self._gate.failures and not self._roster.open:
-            return RequestOutcome.START_FAILED.value
-        return None
+        reason = None if self._roster.open else self._supply.why_not_ready
+        return None if reason is None else reason.value
+
+    def capacity_state(self, now: float) -> Mapping[str, object]:
+        """How many instances are wanted, and what holds starts back, for ``/state``."""
+        return {"desired": self._supply.desired(*self._demand, now), **self._supply.state(now)}
 
     # -- requests
 
@@ -132,6 +112,7 @@ class Dispatcher:
             return [Refuse(request, RequestOutcome.DRAINING)]
         if len(self._line) >= self._limits.queue_limit:
             return [Refuse(request, RequestOutcome.QUEUE_FULL)]
+        self._arrived += 1
         instance = None if self._line else self._roster.least_busy()
         if instance is None:
             self._line.join(request, now)
@@ -144,15 +125,26 @@ class Dispatcher:
         self._line.leave(request)
         return []
 
-    def finished(self, request: Hashable, now: float) -> list[Action]:
-        """An assigned request has ended; its channel is told of separately."""
-        return [] if self._take_run(request) is None else self._settle(now)
+    def finished(self, request: Hashable, now: float, served: bool = False) -> list[Action]:
+        """An assigned request has ended; its channel is told of separately.
+
+        ``served`` says that the instance gave the whole response.
+        """
+        if self._take_run(request) is None:
+            return []
+        self._ended += 1
+        if served and self._gate.suspicious:
+            self._gate.served()
+        return self._settle(now)
 
     def exchange_ended(
         self, request: Hashable, channel: Hashable, name: str, now: float
     ) -> list[Action]:
         """A request has ended and its channel is idle: ``finished`` and ``channel_idle`` in one."""
-        self._take_run(request)
+        if self._take_run(request) is not None:
+            self._ended += 1
+        if self._gate.suspicious:
+            self._gate.served()
         return self.channel_idle(channel, name, now)
 
     def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
@@ -172,6 +164,8 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining:
             return [Close(channel), *self._settle(now)]
+        if self._unready:
+            self._supply.offered(name)
         self._channels[channel] = instance
         instance.idle[channel] = None
         self._roster.changed(instance)
@@ -192,34 +186,44 @@ class Dispatcher:
 
         A start that was given up is retired at once, and so is one that comes while draining.
         """
-        if self._starting.pop(start, None) is None:
+        if not self._supply.called_back(start, name):
             return [Retire(name, "given_up")]
-        self._gate.succeeded()
         instance = Instance(name, self._limits.max_concurrent)
         self._roster.add(instance)
         return self._retire(instance, "drain") if self._draining else self._settle(now)
 
     def start_failed(self, start: int, failure: StartFailure, now: float) -> list[Action]:
         """The invocation of this start ended without an instance."""
-        if self._starting.pop(start, None) is None:
+        if self._supply.starting.pop(start, None) is None:
             return []
         return self._after_failure(failure, now)
+
+    def invocation_ended(self, start: int, now: float) -> list[Action]:
+        """The Invoke call of this start has come back: nothing more is paid for it.
+
+        What that means for its instance and requests is told by the other events.
+        """
+        self._gate.ended(start, now)
+        return []
 
     def instance_idle(self, name: str, now: float) -> list[Action]:
         """An instance has nothing to do and asks whether it may leave."""
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
-        if self._capacity - 1 < max(self._desired, self._wanted.at(now)):
-            return []
-        return self._retire(instance, "idle")
+        may_leave = self._supply.may_spare(*self._demand, now)
+        return self._retire(instance, "idle") if may_leave else []
 
     def instance_leaving(self, name: str, reason: str, now: float) -> list[Action]:
         """An instance will leave: nothing new for it."""
         instance = self._roster.get(name)
         if instance is None or instance.draining:
             return []
-        return self._retire(instance, reason) + self._settle(now)
+        unready = name in self._unready
+        actions = self._retire(instance, reason)
+        if unready:
+            actions += self._after_failure(StartFailure.ENDED, now)
+        return actions + self._settle(now)
 
     def instance_lost(self, name: str, now: float) -> list[Action]:
         """An instance is gone. Its requests end by ``finished`` when their channels break.
@@ -234,27 +238,38 @@ class Dispatcher:
         instance.idle.clear()
         for request in instance.running:
             self._stranded[request] = self._running.pop(request)
-        return self._settle(now)
+        return self._after_exit(instance, now) + self._settle(now)
+
+    def _after_exit(self, instance: Instance, now: float) -> list[Action]:
+        """An instance is gone; that nobody told it to go may be a bad sign for others."""
+        if self._unready.pop(instance.name, None) is not None:
+            return self._after_failure(StartFailure.ENDED, now)
+        if not instance.draining:
+            self._gate.exited(now)
+        return []
 
     # -- time and the end
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed: end what has waited too long, start what was held back."""
+        self._supply.observe(self._arrived, self._ended + self.running, now)
+        outcome = self._why_late
         actions: list[Action] = [
-            Refuse(request, RequestOutcome.QUEUE_TIMEOUT)
+            Refuse(request, outcome)
             for request in self._line.take_since(now - self._limits.queue_timeout)
         ]
-        late = now - self._limits.start_timeout
-        for start in [start for start, since in self._starting.items() if since <= late]:
-            del self._starting[start]
-            actions += self._after_failure(StartFailure.SILENT, now)
-        return actions + self._settle(now)
+        actions += self._give_up(now) + self._settle(now)
+        return actions if self._draining else actions + self._scale_in(now)
+
+    def keep(self, minimum: int) -> None:
+        """From the next tick on so many instances are to be there, asked for or not."""
+        self._supply.minimum = minimum
 
     def warm_up(self, now: float) -> list[Action]:
         """Start one instance although nothing asks for it yet, if there is none."""
         if self._capacity or self._draining:
             return []
-        return self._invoke(self._gate.allowed(1, 0, now), now)
+        return list(self._supply.warm_up(now))
 
     def drain(self, now: float) -> list[Action]:
         """Refuse newcomers and those who wait, start nothing, retire every instance."""
@@ -269,15 +284,20 @@ class Dispatcher:
 
     @property
     def _capacity(self) -> int:
-        return len(self._starting) + self._roster.open
+        return len(self._supply.starting) + self._roster.open
 
     @property
-    def _desired(self) -> int:
-        limits = self._limits
-        wanted = self._scaling(
-            limits.max_concurrent, limits.multiplier, len(self._line), len(self._running)
-        )
-        return min(wanted, limits.max_instances)
+    def _demand(self) -> tuple[int, int, int]:
+        """(waiting, running, open instances); what runs at dead instances wants none."""
+        return len(self._line), len(self._running), self._roster.open
+
+    @property
+    def _why_late(self) -> RequestOutcome:
+        """What those are told who have waited too long."""
+        serving = self._roster.open > len(self._unready)
+        if self._gate.failures and not serving:
+            return RequestOutcome.START_FAILED
+        return RequestOutcome.QUEUE_TIMEOUT
 
     def _settle(self, now: float) -> list[Action]:
         actions: list[Action] = []
@@ -304,20 +324,31 @@ class Dispatcher:
         return run
 
     def _start(self, now: float) -> list[Action]:
-        desired = self._desired
-        self._wanted.note(desired, now)
-        missing = desired - self._capacity
+        instances = self._roster.open
+        missing = self._supply.missing(len(self._line), len(self._running), instances, now)
         if missing <= 0:
             return []
-        return self._invoke(self._gate.allowed(missing, len(self._starting), now), now)
+        actions: list[Action] = [*self._supply.start(missing, instances, now)]
+        refusal = self._supply.refusal
+        return actions if refusal is None else self._refuse_waiting(refusal)
 
-    def _invoke(self, count: int, now: float) -> list[Action]:
-        starts: list[Action] = []
-        for _ in range(count):
-            self._starts += 1
-            self._starting[self._starts] = now
-            starts.append(Invoke(self._starts))
-        return starts
+    def _give_up(self, now: float) -> list[Action]:
+        """Those that cannot serve after their time have failed to start."""
+        starts, names = self._supply.late(now)
+        actions: list[Action] = []
+        for start in starts:
+            del self._supply.starting[start]
+            actions += self._after_failure(StartFailure.SILENT, now)
+        for instance in filter(None, map(self._roster.get, names)):
+            actions += self._retire(instance, "given_up")
+            actions += self._after_failure(StartFailure.SILENT, now)
+        return actions
+
+    def _scale_in(self, now: float) -> list[Action]:
+        if not self._supply.has_surplus(*self._demand, now):
+            return []
+        instance = self._roster.least_busy()
+        return [] if instance is None else self._retire(instance, "surplus")
 
     def _after_failure(self, failure: StartFailure, now: float) -> list[Action]:
         self._gate.failed(now)
@@ -334,6 +365,7 @@ class Dispatcher:
 
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
+        self._unready.pop(instance.name, None)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

@@ -34,6 +34,10 @@ class RequestOutcome(StrEnum):
     """AWS refused to start the function and nothing else runs."""
     START_FAILED = "start_failed"
     """The function keeps failing at start and nothing else runs."""
+    BREAKER_OPEN = "breaker_open"
+    """Instances kept ending badly, starts are held back, and nothing runs."""
+    BUDGET_SPENT = "budget_spent"
+    """The budget allows no start now, and nothing runs."""
     DRAINING = "draining"
     """The router was stopped before an instance took it."""
 
@@ -45,17 +49,19 @@ STATUS: Final = {
     RequestOutcome.QUEUE_FULL: 503,
     RequestOutcome.INVOKE_REFUSED: 503,
     RequestOutcome.START_FAILED: 503,
+    RequestOutcome.BREAKER_OPEN: 503,
+    RequestOutcome.BUDGET_SPENT: 503,
     RequestOutcome.DRAINING: 503,
 }
 """The status a client is told for an outcome that the router answers itself."""
 
 
 class StartFailure(StrEnum):
-    """Why an invocation never became an instance."""
+    """Why an invocation never became an instance that could serve."""
 
     REFUSED = "refused"
     """AWS did not accept the call (4xx, 5xx, throttled)."""
     ENDED = "ended"
-    """The function ended, failed or crashed before it called back."""
+    """The function ended, failed or crashed before it offered a channel."""
     SILENT = "silent"
-    """It did not call back within the limit."""
+    """It did not call back, or offered no channel, within the limit."""

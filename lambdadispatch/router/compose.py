@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,9 @@ from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import CallLater, Session
+from lambdadispatch.core.breaker import Breaker
+from lambdadispatch.core.bucket import TokenBucket
+from lambdadispatch.core.budget import Budget
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.scaling import ALGORITHMS
 from lambdadispatch.core.starts import StartGate
@@ -25,6 +29,7 @@ from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
+from lambdadispatch.router.minimum import ScheduledMinimum
 from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
 from lambdadispatch.settings import Settings
@@ -34,6 +39,9 @@ from lambdadispatch.wire.reader import Limits
 
 CONTROL_PATIENCE = 5
 """Seconds that a connection to the control port may take to prove itself."""
+
+MB_PER_GB = 1024
+"""As AWS reckons memory: a function of 1024 MB for a second is a GB-second."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,9 @@ def compose(
     starter: Starter,
     call_later: CallLater,
     chances: Chances,
+    wall: Callable[[], datetime],
 ) -> Parts:
-    """All parts of a router of one pool, joined."""
+    """All parts of a router of one pool, joined; ``wall`` gives the time of day, with a zone."""
     counts, claims = Counts(), Claims()
     fleet = Fleet(
         clock,
@@ -82,6 +91,7 @@ def compose(
         counts,
         first_byte_timeout=settings.first_byte_timeout,
         access_log=settings.access_log,
+        minimum=_minimum(settings, wall),
     )
     state = _state(settings, router, counts, clock)
     return Parts(
@@ -102,9 +112,33 @@ def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
         queue_timeout=settings.queue_timeout,
         start_timeout=settings.start_timeout,
         idle_window=settings.instance_idle,
+        min_instances=settings.min_instances,
+        scale_in_delay=settings.scale_in_delay,
     )
-    gate = StartGate(settings.backoff_first, settings.backoff_most, random)
+    gate = StartGate(
+        settings.backoff_first,
+        settings.backoff_most,
+        random,
+        bucket=TokenBucket(settings.start_rate, settings.start_burst),
+        breaker=Breaker(),
+        budget=_budget(settings),
+    )
     return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)
+
+
+def _budget(settings: Settings) -> Budget | None:
+    invocations = settings.budget_invocations_per_minute
+    gb_seconds = settings.budget_gb_seconds_per_hour
+    if invocations is None and gb_seconds is None:
+        return None
+    return Budget(invocations, gb_seconds, (settings.function_memory_mb or 0) / MB_PER_GB)
+
+
+def _minimum(settings: Settings, wall: Callable[[], datetime]) -> Callable[[], int] | None:
+    windows = settings.min_instances_schedule
+    if windows is None:
+        return None
+    return ScheduledMinimum(settings.min_instances, windows, settings.time_zone, wall)
 
 
 def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:

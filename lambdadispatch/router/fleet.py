@@ -258,6 +258,7 @@ def _report_of(result: InvokeResult, invocation: Invocation) -> Report:
 
     def report(dispatcher: Dispatcher, now: float) -> list[Action]:
         failed = dispatcher.start_failed(invocation.start, failure, now)
-        return failed + dispatcher.instance_lost(invocation.instance, now)
+        lost = dispatcher.instance_lost(invocation.instance, now)
+        return failed + lost + dispatcher.invocation_ended(invocation.start, now)
 
     return report

@@ -50,6 +50,7 @@ class Router:
         *,
         first_byte_timeout: float = 0.0,
         access_log: bool = False,
+        minimum: Callable[[], int] | None = None,
     ) -> None:
         self._clock = clock
         self._dispatcher = dispatcher
@@ -57,6 +58,7 @@ class Router:
         self._counts = counts
         self._first_byte_timeout = first_byte_timeout
         self._access_log = access_log
+        self._minimum = minimum
         self._actions: deque[Action] = deque()
         self._carrying = False
         self._assigned: dict[Request, float] = {}
@@ -91,7 +93,8 @@ class Router:
         if channel.state is IDLE:
             channel.carried = request
         else:
-            self._do(self._dispatcher.finished(request, self._clock.seconds()))
+            served = outcome is RequestOutcome.ANSWERED
+            self._do(self._dispatcher.finished(request, self._clock.seconds(), served))
 
     def _log_request(self, request: Request, outcome: RequestOutcome) -> None:
         head = request.exchange.head
@@ -165,6 +168,8 @@ class Router:
     def tick(self) -> None:
         """Some time has passed."""
         now = self._clock.seconds()
+        if self._minimum is not None:
+            self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
         if self._first_byte_timeout:
             self._expire(now - self._first_byte_timeout)
@@ -219,6 +224,7 @@ class Router:
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
             "idle_channels": dispatcher.idle_channels,
+            "capacity": dispatcher.capacity_state(self._clock.seconds()),
             "instances": self._fleet.state(),
         }
 

@@ -1,7 +1,8 @@
 """Kinds of values: from text, or from a value of a TOML file, to a checked value.
 
 Every ``read`` takes a string (flags and environment variables) or any value TOML has, and raises
-ValueError for what is not allowed; the words for the error are in ``allowed``.
+ValueError for what is not allowed; the words for the error are in ``allowed``. Where a value has
+parts it raises RefusedPart, whose text names the one that is wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from lambdadispatch.core.schedule import ScheduleError, Window, parse_window
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)(ms|s|m)?")
@@ -26,6 +30,10 @@ _FUNCTION = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"/[!-\"$->@-~]*")
+
+
+class RefusedPart(ValueError):
+    """A value is refused for a part of it, which the text names."""
 
 
 @dataclass(frozen=True)
@@ -164,3 +172,42 @@ def _is_url(value: str) -> bool:
 def path() -> Kind:
     """Give the kind for the path of a request: RFC 3986 section 3.3, without a query."""
     return text('a path that begins with "/", without query or fragment', _PATH.fullmatch)
+
+
+def schedule() -> Kind:
+    """Give the kind for a tuple of windows, written one after another with ";" between.
+
+    In a TOML file they may also be an array of strings.
+    """
+
+    def read(value: object) -> tuple[Window, ...]:
+        texts = value.split(";") if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple) or not texts:
+            raise ValueError
+        return tuple(_window(text) for text in texts)
+
+    allowed = 'windows as in "5 for 10h from 0 8 * * 1-5", with ";" between them'
+    return Kind(tuple[Window, ...], allowed, read)
+
+
+def _window(text: object) -> Window:
+    if isinstance(text, Window):
+        return text
+    if not isinstance(text, str):
+        raise ValueError
+    try:
+        return parse_window(text)
+    except ScheduleError as error:
+        raise RefusedPart(str(error)) from None
+
+
+def time_zone() -> Kind:
+    """Give the kind for the name of a time zone of the IANA database."""
+    return text("the name of an IANA time zone, as in Europe/Berlin", _is_zone)
+
+
+def _is_zone(value: str) -> bool:
+    try:
+        return bool(value) and ZoneInfo(value).key == value
+    except (LookupError, OSError):
+        return False

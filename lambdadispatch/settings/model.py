@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lambdadispatch.core.schedule import Window
+
 
 class SettingsError(ValueError):
     """Values were refused: ``problems`` has one line for each, and so has the message."""
@@ -30,6 +32,15 @@ class Settings:
     scaling_algorithm: str
     workers: int
     max_instances: int
+    min_instances: int
+    min_instances_schedule: tuple[Window, ...] | None
+    time_zone: str
+    scale_in_delay: float
+    start_rate: int
+    start_burst: int
+    budget_invocations_per_minute: int | None
+    budget_gb_seconds_per_hour: int | None
+    function_memory_mb: int | None
     port: int
     allow_insecure_control_channel: bool
     control_port: int | None

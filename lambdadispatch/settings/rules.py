@@ -30,7 +30,7 @@ def _is_given(function: Value) -> Iterator[str]:
 
 
 def _is_at_least(one: Value, other: Value) -> Iterator[str]:
-    if one.value < other.value:
+    if one.value is not None and one.value < other.value:
         yield (
             f"{one.label}: {one.shown} is refused; allowed: "
             f"at least that of {other.label} ({other.shown})"
@@ -98,12 +98,36 @@ def _leaves_room(port: Value, workers: Value) -> Iterator[str]:
         )
 
 
+def _windows_fit(schedule: Value, most: Value) -> Iterator[str]:
+    for window in schedule.value or ():
+        if window.instances > most.value:
+            yield (
+                f"{schedule.label}: {schedule.shown} is refused ({window.instances} for "
+                f"{window.cron!r}); allowed: counts up to that of {most.label} ({most.shown})"
+            )
+
+
+def _has_memory(budget: Value, memory: Value) -> Iterator[str]:
+    if budget.value is not None and memory.value is None:
+        yield (
+            f"{budget.label}: {budget.shown} needs function_memory_mb, which is not given; "
+            "allowed: both, or neither"
+        )
+
+
 RULES = (
     Rule(("function_name",), _is_given),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
     Rule(("backoff_most", "backoff_first"), _is_at_least),
     Rule(("max_instances", "workers"), _is_at_least),
     Rule(("queue_limit", "workers"), _is_at_least),
+    Rule(("start_rate", "workers"), _is_at_least),
+    Rule(("start_burst", "workers"), _is_at_least),
+    Rule(("budget_invocations_per_minute", "workers"), _is_at_least),
+    Rule(("budget_gb_seconds_per_hour", "workers"), _is_at_least),
+    Rule(("max_instances", "min_instances"), _is_at_least),
+    Rule(("min_instances_schedule", "max_instances"), _windows_fit),
+    Rule(("budget_gb_seconds_per_hour", "function_memory_mb"), _has_memory),
     Rule(("control_port", "control_tls_port"), _one_is_open),
     Rule(("control_port", "workers"), _leaves_room),
     Rule(("control_tls_port", "workers"), _leaves_room),

@@ -103,7 +103,13 @@ SETTINGS = (
         2,
         "Scale for max_concurrent_count / this many requests an instance, rounded up.",
     ),
-    Setting("scaling_algorithm", kinds.word("simple"), "simple", "How instances are counted."),
+    Setting(
+        "scaling_algorithm",
+        kinds.word("simple", "windows", "ewma"),
+        "simple",
+        "How wanted instances are counted: by what waits and runs now (simple), by its averages "
+        "over 60 s and 6 s (windows), or by rate x duration of requests (ewma).",
+    ),
     Setting(
         "workers",
         kinds.whole(1, 64),
@@ -114,7 +120,57 @@ SETTINGS = (
         "max_instances",
         kinds.whole(1, 100_000),
         1000,
-        "Most instances at any time, in all workers.",
+        "Most instances open or starting, in all workers; those that are leaving are not counted.",
+    ),
+    Setting(
+        "min_instances",
+        kinds.whole(0, 100_000),
+        0,
+        "Instances kept though nothing asks for them; at most max_instances.",
+    ),
+    Setting(
+        "min_instances_schedule",
+        kinds.schedule(),
+        None,
+        "Times at which more are kept: how many, for how long (m, h, d), from when (cron). "
+        "Where several apply the most counts.",
+    ),
+    Setting("time_zone", kinds.time_zone(), "UTC", "Time zone that min_instances_schedule means."),
+    Setting(
+        "scale_in_delay",
+        kinds.seconds(0, 3600),
+        30.0,
+        "How long fewer instances have to be enough before a busy one is drained.",
+    ),
+    Setting(
+        "start_rate",
+        kinds.whole(1, 100_000),
+        100,
+        "Most starts a second, once start_burst is used up.",
+    ),
+    Setting(
+        "start_burst",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most starts at once; both defaults are what AWS allows a function.",
+    ),
+    Setting(
+        "budget_invocations_per_minute",
+        kinds.whole(1, 10_000_000),
+        None,
+        "Most starts in any minute; no more starts until it is over.",
+    ),
+    Setting(
+        "budget_gb_seconds_per_hour",
+        kinds.whole(1, 1_000_000_000),
+        None,
+        "GB-seconds in any hour after which there are no more starts; what runs goes on.",
+    ),
+    Setting(
+        "function_memory_mb",
+        kinds.whole(128, 10_240),
+        None,
+        "Memory of the function in MB, as set at AWS; needed by budget_gb_seconds_per_hour.",
     ),
     Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
     Setting(
@@ -227,7 +283,7 @@ SETTINGS = (
         "start_timeout",
         kinds.seconds(1, 900),
         60.0,
-        "An invocation that has not called back by then is given up.",
+        "An invocation that cannot serve by then (called back, a channel open) is given up.",
     ),
     Setting(
         "drain_timeout",

@@ -58,20 +58,36 @@ def part_of(total: int, worker: int, workers: int) -> int:
     return total // workers + (worker < total % workers)
 
 
-DIVIDED = ("max_instances", "queue_limit")
+DIVIDED = (
+    "max_instances",
+    "queue_limit",
+    "start_rate",
+    "start_burst",
+    "budget_invocations_per_minute",
+    "budget_gb_seconds_per_hour",
+)
 """Limits of the router as a whole, on what costs money or memory: each worker has a part.
 
 What is about one instance or one request is the same for all. That each part is at least 1 is a
-rule of the settings.
+rule of the settings. What is to be kept warm is divided too, and there a part may be 0.
 """
 
 
 def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Settings:
     """The settings of one worker, whose open ports are ``ports`` by the name of the setting."""
     callback = settings.callback_port
-    parts: dict[str, Any] = {
-        name: part_of(getattr(settings, name), worker, settings.workers) for name in DIVIDED
-    }
+    count = settings.workers
+
+    def part(total: int | None) -> int | None:
+        return None if total is None else part_of(total, worker, count)
+
+    parts: dict[str, Any] = {name: part(getattr(settings, name)) for name in DIVIDED}
+    parts["min_instances"] = part_of(settings.min_instances, worker, count)
+    if settings.min_instances_schedule is not None:
+        parts["min_instances_schedule"] = tuple(
+            replace(window, instances=part_of(window.instances, worker, count))
+            for window in settings.min_instances_schedule
+        )
     return replace(
         settings,
         **parts,

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from lambdadispatch.core.schedule import Window
 from lambdadispatch.settings import (
     CONFIG,
     SETTINGS,
@@ -27,6 +28,9 @@ PARTIAL_ARN = "123456789012:function:web"
 GOV_ARN = ARN.replace("aws", "aws-us-gov", 1)
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 NEEDED = {"function_name": "web"}
+
+OFFICE = Window(5, 36_000, "0 8 * * 1-5")
+NOON = Window(9, 3600, "0 12 * * *")
 
 WORDS = ["x", "", "1_000", "-1", "+1", " 1", "1 ", "1e3", "0x10", "\u0661", "nan", "inf", "9" * 30]
 SECONDS = [*WORDS, "1h", "1 s", "1S", ".5", "5.", "1,5", "s", "ms", "-0.5"]
@@ -78,9 +82,28 @@ CASES: dict[str, Case] = {
     "max_concurrent_count": whole(1, 1000),
     "channel_count": ([("10", 10), ("2000", 2000), (2000, 2000)], whole(1, 2000)[1]),
     "instance_count_multiplier": whole(1, 1000),
-    "scaling_algorithm": text(["simple"], ["", "ema", "Simple"]),
+    "scaling_algorithm": text(["simple", "windows", "ewma"], ["", "ema", "Simple"]),
     "workers": whole(1, 64),
     "max_instances": whole(1, 100_000),
+    "min_instances": ([("0", 0), ("1000", 1000), (7, 7)], whole(0, 100_000)[1]),
+    "min_instances_schedule": (
+        [
+            ("5 for 10h from 0 8 * * 1-5", (OFFICE,)),
+            (" 5 for 600m from 0 8 * * 1-5 ;9 for 1h from 0 12 * * *", (OFFICE, NOON)),
+            (["5 for 10h from 0 8 * * 1-5", "9 for 1h from 0 12 * * *"], (OFFICE, NOON)),
+        ],
+        [[], {}, 5, True, [5], [["5 for 1h from * * * * *"]]],
+    ),
+    "time_zone": text(["UTC", "Europe/Berlin"], ["", "Berlin", "europe/nowhere", "../UTC", "/x"]),
+    "scale_in_delay": seconds(0, 3600),
+    "start_rate": whole(1, 100_000),
+    "start_burst": whole(1, 100_000),
+    "budget_invocations_per_minute": whole(1, 10_000_000, "off"),
+    "budget_gb_seconds_per_hour": (
+        [],
+        whole(1, 1_000_000_000)[1],
+    ),
+    "function_memory_mb": whole(128, 10_240),
     "port": whole(0, 65535, "off"),
     "allow_insecure_control_channel": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
@@ -364,6 +387,29 @@ def test_every_setting_has_a_variable_in_capitals_and_one_in_camel_case() -> Non
     assert len(every) == len(set(every))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "part"),
+    [
+        ("5 for 10h from 0 8 * *", "the cron expression '0 8 * *' has 4 fields instead of 5"),
+        ("1 for 1h from 0 8 * * *; x", "'x' has not the form 'COUNT for LENGTH from CRON'"),
+        ("1 for 1h from 0 8 * * *;", "'' has not the form 'COUNT for LENGTH from CRON'"),
+        ("1 for 1h from 0 99 * * *", "the cron expression '0 99 * * *': bad hour"),
+        ("1 for 1y from 0 9 * * *", "the length '1y' is not from 1m to 366d, in m, h or d"),
+    ],
+)
+def test_the_part_of_a_schedule_that_is_wrong_is_named(schedule: str, part: str) -> None:
+    (problem,) = problems({"min-instances-schedule": schedule})
+    allowed = BY_NAME["min_instances_schedule"].kind.allowed
+    assert problem == (
+        f"--min-instances-schedule: {schedule!r} is refused ({part}); allowed: {allowed}"
+    )
+
+
+def test_a_budget_of_gb_seconds_has_the_memory() -> None:
+    settings = settle({"budget-gb-seconds-per-hour": "100000", "function-memory-mb": "1769"})
+    assert (settings.budget_gb_seconds_per_hour, settings.function_memory_mb) == (100_000, 1769)
+
+
 def test_spellings_of_one_variable_may_agree() -> None:
     both = {"LAMBDA_DISPATCH_QUEUE_TIMEOUT": "2s", "LAMBDA_DISPATCH_QueueTimeout": "2000ms"}
     assert settle(environ=both).queue_timeout == 2.0
@@ -409,6 +455,20 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
             {"backoff-first": "2m"},
             "backoff_most (default): 60.0 is refused; allowed: "
             "at least that of --backoff-first ('2m')",
+        ),
+        (
+            {"min-instances": "5", "max-instances": "4"},
+            "--max-instances: '4' is refused; allowed: at least that of --min-instances ('5')",
+        ),
+        (
+            {"min-instances-schedule": "2000 for 1h from 0 8 * * *"},
+            "--min-instances-schedule: '2000 for 1h from 0 8 * * *' is refused "
+            "(2000 for '0 8 * * *'); allowed: counts up to that of max_instances (default) (1000)",
+        ),
+        (
+            {"budget-gb-seconds-per-hour": "100"},
+            "--budget-gb-seconds-per-hour: '100' needs function_memory_mb, which is not given; "
+            "allowed: both, or neither",
         ),
         (
             {"control-tls-port": "off"},

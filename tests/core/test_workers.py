@@ -51,13 +51,24 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
         assert part.drain_timeout == settings.drain_timeout
 
 
+def test_what_is_kept_warm_is_divided_down_to_nothing() -> None:
+    schedule = "2 for 1h from 0 8 * * *"
+    settings = make_settings(
+        workers=3, control_port=5101, min_instances=1, min_instances_schedule=schedule
+    )
+    parts = [settings_of(settings, worker, PORTS) for worker in range(3)]
+    assert [part.min_instances for part in parts] == [1, 0, 0]
+    windows = [part.min_instances_schedule for part in parts]
+    assert [window[0].instances for window in windows if window] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("name", DIVIDED)
 def test_of_what_is_divided_there_is_enough_for_each(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        make_settings(workers=3, control_port=5101, **{name: 2})
+        make_settings(workers=3, control_port=5101, function_memory_mb=128, **{name: 2})
     [problem] = caught.value.problems
     assert problem.endswith("allowed: at least that of --workers ('3')")
-    least = make_settings(workers=3, control_port=5101, **{name: 3})
+    least = make_settings(workers=3, control_port=5101, function_memory_mb=128, **{name: 3})
     assert [getattr(settings_of(least, each, PORTS), name) for each in range(3)] == [1, 1, 1]
 
 

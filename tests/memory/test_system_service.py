@@ -14,6 +14,7 @@ from tests.memory.network import MemoryNetwork
 from tests.memory.stage_host import StageHost
 from tests.memory.system import (
     ADMIN,
+    BEGINNING,
     CONTROL,
     FRONT,
     Client,
@@ -33,7 +34,9 @@ class StartingTests(SynchronousTestCase):
         chosen = make_settings(**settings)
         self.aws = MemoryLambda(self.clock, self.network, StageHost(self.clock))
         chances = Chances(lambda: 0.5, lambda: "000000")
-        parts = compose(chosen, self.clock, self.aws, self.clock.callLater, chances)
+        parts = compose(
+            chosen, self.clock, self.aws, self.clock.callLater, chances, lambda: BEGINNING
+        )
         self.failures: list[str] = []
         self.backend = MemoryBackend()
         return RouterService(
