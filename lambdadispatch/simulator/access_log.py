@@ -32,7 +32,7 @@ _OWN = re.compile(
 )
 _COMMON = re.compile(
     r'\S+ \S+ \S+ \[([^\]]+)\] "(?:[^"\\]|\\.)*" (?:\d{3}|-) (?:\d+|-)'
-    r'(?: "(?:[^"\\]|\\.)*"){0,2}(?:.* (\d+(?:\.\d+)?))?\s*$'
+    r'(?: "(?:[^"\\]|\\.)*"){0,2}(?:.* (\d{1,18}(?:\.\d{1,18})?)|.*)\s*$'
 )
 _COMMON_TIME = "%d/%b/%Y:%H:%M:%S %z"
 _LONGEST = 86400.0
@@ -52,7 +52,7 @@ class Recorded:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     """One request as found: its second, its place among others, its duration."""
 
@@ -152,7 +152,8 @@ def _notes(lines: list[_Line], own: int, skipped: int, first: int) -> Iterable[s
             "durations"
         )
     if own < len(lines):
-        yield f"{len(lines) - own:,} are of the Common Log Format: their times are taken as arrivals"
+        count = len(lines) - own
+        yield f"{count:,} are of the Common Log Format: their times are taken as arrivals"
     yield "times to the second: the requests of a second are spread evenly over it"
     if missing:
         yield f"{missing:,} have no duration: it is drawn from --duration"

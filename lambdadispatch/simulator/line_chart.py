@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import floor, log10
-from typing import Final, TypeAlias
+from math import ceil, floor, log10
+from typing import Final, NamedTuple, TypeAlias
 
 Points: TypeAlias = Sequence[tuple[float, float]]
 
@@ -17,19 +17,22 @@ RIGHT: Final = 20
 TOP: Final = 34
 BOTTOM: Final = 40
 COLOURS: Final = ("#c8743c", "#5b7fa6", "#6a9a5b")
-TICKS: Final = 5
+MARKS: Final = 5
 
 _STYLE = "font-family:sans-serif;font-size:12px"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: a line of points for each name, both axes from 0."""
+    """One chart: a line of points for each name, both axes from 0.
+
+    ``tens`` makes equal steps upwards of 1, 10, 100 and so on, with 0 at the bottom.
+    """
 
     title: str
     across: str
-    up: str
     lines: Sequence[tuple[str, Points]]
+    tens: bool = False
 
 
 def svg(title: str, charts: Sequence[Chart]) -> str:
@@ -56,31 +59,34 @@ def _legend(names: Sequence[str]) -> str:
 
 def _chart(chart: Chart, top: int) -> str:
     points = [point for _, line in chart.lines for point in line]
-    most_x, step_x = _scale(max((x for x, _ in points), default=0.0))
-    most_y, step_y = _scale(max((y for _, y in points), default=0.0))
-    wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    floor_y = top + TOP + high
-    parts = [f'<text x="10" y="{top + 20}" style="font-weight:bold">{escape(chart.title)}</text>\n']
-    for index in range(round(most_y / step_y) + 1):
-        y = floor_y - index * step_y / most_y * high
-        parts.append(
-            f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#dddddd"/>\n'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{index * step_y:g}</text>\n'
-        )
-    for index in range(round(most_x / step_x) + 1):
-        x = LEFT + index * step_x / most_x * wide
-        parts.append(
-            f'<text x="{x:.1f}" y="{floor_y + 16}" text-anchor="middle">{index * step_x:g}</text>\n'
-        )
-    parts.append(
-        f'<text x="{WIDTH - RIGHT}" y="{floor_y + 32}" text-anchor="end">'
-        f"{escape(chart.across)}</text>\n"
-        f'<text x="{LEFT}" y="{top + TOP - 4}" text-anchor="end">{escape(chart.up)}</text>\n'
+    across = _even_axis(max((x for x, _ in points), default=0.0))
+    most = max((y for _, y in points), default=0.0)
+    up = _axis_of_tens(most) if chart.tens else _even_axis(most)
+    wide, high, left, ground = (
+        WIDTH - LEFT - RIGHT,
+        HEIGHT - TOP - BOTTOM,
+        LEFT,
+        top + HEIGHT - BOTTOM,
     )
-    # The last line lies on top: the first, which is what the chart is about, is drawn last.
+    parts = [f'<text x="10" y="{top + 20}" style="font-weight:bold">{escape(chart.title)}</text>\n']
+    for mark in up.marks:
+        y = ground - up.share(mark) * high
+        parts.append(
+            f'<line x1="{left}" y1="{y:.1f}" x2="{left + wide}" y2="{y:.1f}" stroke="#dddddd"/>\n'
+            f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>\n'
+        )
+    for mark in across.marks:
+        x = left + across.share(mark) * wide
+        parts.append(f'<text x="{x:.1f}" y="{ground + 16}" text-anchor="middle">{mark:g}</text>\n')
+    parts.append(
+        f'<text x="{left + wide}" y="{ground + 32}" text-anchor="end">'
+        f"{escape(chart.across)}</text>\n"
+    )
+    # What is drawn last lies on top, and that is the first line.
     for index, (_, line) in reversed(list(enumerate(chart.lines))):
         drawn = " ".join(
-            f"{LEFT + x / most_x * wide:.1f},{floor_y - y / most_y * high:.1f}" for x, y in line
+            f"{left + across.share(x) * wide:.1f},{ground - up.share(y) * high:.1f}"
+            for x, y in line
         )
         parts.append(
             f'<polyline points="{drawn}" fill="none" stroke="{COLOURS[index]}" '
@@ -89,11 +95,25 @@ def _chart(chart: Chart, top: int) -> str:
     return "".join(parts)
 
 
-def _scale(most: float) -> tuple[float, float]:
-    """Give the end of an axis and the step of its marks: 1, 2 or 5 times a power of ten."""
+class _Axis(NamedTuple):
+    """Where on an axis a value stands, from 0 to 1, and the values that are marked."""
+
+    share: Callable[[float], float]
+    marks: Sequence[float]
+
+
+def _even_axis(most: float) -> _Axis:
+    """Marks at 1, 2 or 5 times a power of ten."""
     if most <= 0:
-        return 1.0, 0.2
-    power = 10.0 ** floor(log10(most / TICKS))
-    step = next(power * size for size in (1, 2, 5, 10) if power * size * TICKS >= most * 0.999)
-    count = -(-most * 0.999 // step)
-    return step * count, step
+        return _Axis(lambda value: value, (0.0, 1.0))
+    power = 10.0 ** floor(log10(most / MARKS))
+    step = next(power * size for size in (1, 2, 5, 10) if power * size * MARKS >= most * 0.999)
+    count = ceil(most * 0.999 / step)
+    return _Axis(lambda value: value / (count * step), [step * index for index in range(count + 1)])
+
+
+def _axis_of_tens(most: float) -> _Axis:
+    power = ceil(log10(max(most, 10.0)) - 0.001)
+    end = log10(1 + 10**power)
+    marks = (0.0, *(10.0**each for each in range(power + 1)))
+    return _Axis(lambda value: log10(1 + value) / end, marks)

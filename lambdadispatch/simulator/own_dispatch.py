@@ -26,8 +26,8 @@ class Billing:
     """How an invocation ends and what of it is billed.
 
     ``timeout`` is the function's, in seconds. ``start_share`` of a cold start is billed: since
-    August 2025 AWS bills the INIT phase for all functions, in the billed duration; what comes before
-    it (finding a machine, fetching the code) is not billed, and is not told apart here.
+    August 2025 AWS bills the INIT phase of all functions as part of the billed duration; what comes
+    before it (finding a machine, fetching the code) is not billed, and is not told apart here.
     https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
     """
 

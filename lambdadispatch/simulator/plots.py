@@ -20,25 +20,27 @@ def picture(title: str, runs: Sequence[tuple[str, Record]]) -> str:
     until = max(record.until for _, record in runs)
     charts = [
         Chart(
-            "Longest wait of the requests that arrived then",
+            "Longest wait of the requests that arrived then, in s",
             "time in s",
-            "s",
-            [(name, waits_over_time(record, until)) for name, record in runs],
+            [(_named(name, record), waits_over_time(record, until)) for name, record in runs],
         ),
         Chart(
-            "Share of the requests that waited no longer",
+            "Requests that waited no longer, in % of those not refused",
             "wait in s",
-            "%",
             [(name, distribution_of(record)) for name, record in runs],
         ),
         Chart(
             "Instances with an open invocation",
             "time in s",
-            "",
             [(name, level_over_time(record.instances, until)) for name, record in runs],
+            tens=True,
         ),
     ]
     return svg(title, charts)
+
+
+def _named(name: str, record: Record) -> str:
+    return f"{name} ({record.refused:,} refused)" if record.refused else name
 
 
 def waits_over_time(record: Record, until: float) -> Points:

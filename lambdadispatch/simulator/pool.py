@@ -1,11 +1,11 @@
 """One pool under the dispatcher that ships: imagined instances carry out what it decides.
 
 Theory of operation. Events become calls of ``Dispatcher`` in the order in which the router would
-make them, and ``_do`` carries out the actions it returns, as ``Router._carry_out`` does. An instance
-follows ``lambda_side.instance``: it opens its channels when it has started, asks to leave when
-nothing has run for the idle time, wants to leave before its invocation times out, and is gone when
-it drains and its last request has ended. Requests, starts and channels are whole numbers: a channel
-is its instance's start times the channels of an instance, plus its own number.
+make them, and ``_do`` carries out the actions it returns, as ``Router._carry_out`` does. An
+instance follows ``lambda_side.instance``: it opens its channels when it has started, asks to leave
+when nothing has run for the idle time, wants to leave before its invocation times out, and is gone
+when it drains and its last request has ended. Requests, starts and channels are whole numbers: a
+channel is its instance's start times the channels of an instance, plus its own number.
 
 No action is carried out within another: what follows from one is planned, for now or later.
 """

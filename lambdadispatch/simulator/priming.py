@@ -2,8 +2,8 @@
 
 Theory of operation. Long before time 0 made-up requests arrive until the dispatcher has asked for
 enough instances. Those open at once, the requests run and end, and instances that are too many ask
-to leave, as idle ones do. Then time passes until 0, so that what a scaling algorithm or a start gate
-remembers of this has faded. Rejected: putting instances into the dispatcher's own books, which
+to leave, as idle ones do. Then time passes until 0, so that what a scaling algorithm or a start
+gate remembers of this has faded. Rejected: putting instances into the dispatcher's own books, which
 would be a second way to start them and would know its inside.
 """
 

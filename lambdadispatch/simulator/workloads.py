@@ -177,9 +177,7 @@ BUILTIN = {
     "bursts": Builtin(
         "many at once, again and again",
         ("burst", "every"),
-        _open(
-            lambda s, r: bursts(s.burst, s.every), lambda s: s.burst * (s.seconds // s.every + 1)
-        ),
+        _open(lambda s, r: bursts(s.burst, s.every), lambda s: s.burst * (s.seconds / s.every + 1)),
         {"duration": _SHORT},
     ),
     "ramp": Builtin(
@@ -209,7 +207,7 @@ BUILTIN = {
     "clients": Builtin(
         "clients that each ask again when they have been answered",
         ("clients", "think"),
-        (_clients, lambda s: s.clients * s.seconds / (s.duration.mean + s.think or 1.0)),
+        (_clients, lambda s: s.clients * s.seconds / (s.duration.mean + s.think)),
         {"duration": _SHORT},
     ),
 }
