@@ -6,8 +6,9 @@ needed and costs nothing else: with ``c`` slots to an instance and ``r`` request
 ``ceil(r / c)`` of them, as if requests could be moved together at any time. Nobody waits unless
 all slots of ``most`` instances are taken; then the queue is first come, first served.
 
-No dispatcher with the same concurrency and the same bound can have shorter waits in total, or
-fewer instance-seconds. It is a bound, not a plan: it pays for no cold start and no idle moment.
+No first-come dispatcher with the same concurrency and the same ``most`` can have shorter waits, and
+none that serves the same requests as soon can have fewer instance-seconds. It is a bound, not a
+plan: it pays for no cold start and no idle moment.
 """
 
 from __future__ import annotations
