@@ -126,7 +126,8 @@ def _open(times: Callable[[Shape, Random], Times], total: Callable[[Shape], floa
 def _clients(shape: Shape, seed: str) -> Trace:
     """Each client asks again when its request has ended and it has thought."""
     draw = shape.duration.draws(Random(f"{seed}/durations"))
-    left = None if shape.requests is None else shape.requests - shape.clients
+    first = shape.clients if shape.requests is None else min(shape.clients, shape.requests)
+    left = None if shape.requests is None else shape.requests - first
 
     def follow(ended: float) -> Arrival | None:
         nonlocal left
@@ -137,7 +138,6 @@ def _clients(shape: Shape, seed: str) -> Trace:
             left -= 1
         return time, draw()
 
-    first = shape.clients if left is None else min(shape.clients, left + shape.clients)
     return Trace(((0.0, draw()) for _ in range(first)), follow)
 
 

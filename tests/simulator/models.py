@@ -105,6 +105,10 @@ def interval(values: Sequence[float], batches: int = 25) -> tuple[float, float]:
 
 
 def command(*arguments: str) -> tuple[int, str, str]:
-    """Exit status, output and errors of ``lambdadispatch simulate``."""
+    """Exit status, output and errors of ``lambdadispatch simulate`` with these words."""
     out, err = StringIO(), StringIO()
-    return main(arguments, out, err), out.getvalue(), err.getvalue()
+    return main(words(arguments), out, err), out.getvalue(), err.getvalue()
+
+
+def words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in text.split()]
