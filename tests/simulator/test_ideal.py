@@ -37,17 +37,30 @@ def test_clients_that_wait_for_their_answers() -> None:
     assert waits(record) == [(0.0, 0.0), (2.0, 0.0), (4.0, 0.0)]
 
 
+@given(REQUESTS, st.integers(1, 4), st.integers(0, 4))
+def test_no_request_is_taken_earlier_by_this_dispatcher(
+    requests: list[tuple[float, float]], most: int, warm: int
+) -> None:
+    bound = ideal(requests, slots=1, most=most)
+    here = pool(
+        requests,
+        warm=min(warm, most),
+        max_concurrent_count=1,
+        instance_count_multiplier=1,
+        max_instances=most,
+        queue_timeout=900,
+    )
+    assert here.arrivals == bound.arrivals
+    assert all(mine >= least - 1e-6 for mine, least in zip(here.waits, bound.waits, strict=True))
+    assert bound.billed_ms <= here.billed_ms + 1
+
+
 @given(REQUESTS)
-def test_nobody_beats_it(requests: list[tuple[float, float]]) -> None:
-    bound = ideal(requests, slots=2)
-    here = pool(requests, max_concurrent_count=2)
-    assert sum(bound.waits) <= sum(here.waits)
-    assert bound.billed_ms <= here.billed_ms
-    single = ideal(requests, slots=1)
-    there = own(requests)
-    assert single.outcomes == there.outcomes
-    assert sum(single.waits) <= sum(there.waits)
-    assert single.billed_ms <= there.billed_ms
+def test_aws_lambdas_own_bill_is_not_below_it(requests: list[tuple[float, float]]) -> None:
+    bound, there = ideal(requests, slots=1), own(requests)
+    assert bound.outcomes == there.outcomes
+    assert not any(bound.waits)
+    assert bound.billed_ms <= there.billed_ms + 1
 
 
 def test_with_a_bound_it_is_erlangs_queue() -> None:
