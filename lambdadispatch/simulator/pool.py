@@ -102,7 +102,7 @@ class Pool:
         if warm:
             for start in Priming(self._dispatcher, self._plan.channels).run(warm, typical):
                 self._opened_early(start)
-        self._events.at(0.0, self._tick)
+        self._events.at(TICK, self._tick)
         self._events.run(trace.arrivals, self._arrive)
         for instance in self._instances.values():
             self._close_books(instance, self._record.until + TAIL)
