@@ -46,7 +46,6 @@ def scenario_of(asked: Namespace) -> tuple[Scenario, tuple[str, ...]]:
     scenario = Scenario(
         settings=settings,
         workload=workload,
-        typical=_duration(asked, defaults).mean,
         cold_start=asked.cold_start or cold_start,
         call_back=asked.call_back,
         keep_warm=asked.keep_warm,

@@ -12,7 +12,7 @@ No action is carried out within another: what follows from one is planned, for n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
@@ -21,7 +21,7 @@ from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
 from lambdadispatch.simulator.environments import Environments
 from lambdadispatch.simulator.events import Arrival, Events
 from lambdadispatch.simulator.own_dispatch import Billing
-from lambdadispatch.simulator.priming import Priming, name_of
+from lambdadispatch.simulator.priming import channels_of, name_of
 from lambdadispatch.simulator.record import ANSWERED, Record
 from lambdadispatch.simulator.shipping import TICK
 from lambdadispatch.simulator.workloads import PAUSE_AFTER_REFUSAL, Trace
@@ -93,15 +93,11 @@ class Pool:
         self._instances: dict[str, SimulatedInstance] = {}
         self._owners: dict[Hashable, SimulatedInstance] = {}
 
-    def run(self, trace: Trace, warm: int = 0, typical: float = 0.1) -> None:
-        """Let all requests come and end, with ``warm`` idle instances open at the start.
-
-        ``typical`` is a usual duration of a request. Raises PrimingError.
-        """
+    def run(self, trace: Trace, warm: Iterable[int] = ()) -> None:
+        """Let all requests come and end; the instances of ``warm`` starts are open and idle."""
         self._follow = trace.follow
-        if warm:
-            for start in Priming(self._dispatcher, self._plan.channels).run(warm, typical):
-                self._opened_early(start)
+        for start in warm:
+            self._opened_early(start)
         self._events.at(TICK, self._tick)
         self._events.run(trace.arrivals, self._arrive)
         for instance in self._instances.values():
@@ -173,8 +169,7 @@ class Pool:
         self._settle_in(0.0, instance)
 
     def _channels(self, instance: SimulatedInstance) -> range:
-        channels = self._plan.channels
-        return range(instance.start * channels, (instance.start + 1) * channels)
+        return channels_of(instance.start, self._plan.channels)
 
     def _settle_in(self, now: float, instance: SimulatedInstance) -> None:
         instance.active = now

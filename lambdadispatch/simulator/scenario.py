@@ -16,6 +16,7 @@ from lambdadispatch.simulator.ideal import Ideal
 from lambdadispatch.simulator.own_dispatch import Billing, OwnDispatch
 from lambdadispatch.simulator.pool import InstancePlan, Pool
 from lambdadispatch.simulator.prices import Prices
+from lambdadispatch.simulator.priming import primed
 from lambdadispatch.simulator.record import Record
 from lambdadispatch.simulator.shipping import dispatcher_from
 from lambdadispatch.simulator.workloads import Trace, Workload
@@ -34,7 +35,6 @@ class Scenario:
 
     settings: Settings
     workload: Workload
-    typical: float
     cold_start: Distribution
     call_back: Distribution
     keep_warm: float
@@ -57,9 +57,13 @@ def run_dispatcher(scenario: Scenario, trace: Trace) -> Record:
         settings.deadline_margin,
         scenario.call_back.draws(Random(f"{seed}/call backs")),
     )
-    dispatcher = dispatcher_from(settings, Random(f"{seed}/back-off").random)
+    dispatcher, warm = primed(
+        lambda: dispatcher_from(settings, Random(f"{seed}/back-off").random),
+        settings.channel_count,
+        scenario.workload.warm,
+    )
     pool = Pool(dispatcher, _environments(scenario), plan, scenario.billing, record)
-    pool.run(trace, scenario.workload.warm, scenario.typical)
+    pool.run(trace, warm)
     return record
 
 

@@ -15,6 +15,7 @@ from lambdadispatch.simulator.events import Arrival
 from lambdadispatch.simulator.ideal import Ideal
 from lambdadispatch.simulator.own_dispatch import Billing, OwnDispatch
 from lambdadispatch.simulator.pool import InstancePlan, Pool
+from lambdadispatch.simulator.priming import primed
 from lambdadispatch.simulator.record import Record
 from lambdadispatch.simulator.shipping import dispatcher_from
 from lambdadispatch.simulator.workloads import Trace
@@ -71,10 +72,11 @@ def pool(
     started = environments(warm, account)
     if cold is not None:
         started = Environments(lambda: cold, 300.0, account, warm)
-    model = Pool(
-        dispatcher_from(found, lambda: 0.5), started, plan, Billing(timeout, share), record
+    dispatcher, starts = primed(
+        lambda: dispatcher_from(found, lambda: 0.5), found.channel_count, warm
     )
-    model.run(_trace(requests), warm)
+    model = Pool(dispatcher, started, plan, Billing(timeout, share), record)
+    model.run(_trace(requests), starts)
     return record
 
 

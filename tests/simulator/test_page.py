@@ -21,8 +21,8 @@ TEXT = PAGE.read_text()
 
 def names(text: str) -> list[str]:
     """The columns and the names of the rows."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [cell.strip() for cell in lines[0].split("|")] + [line.split("|")[1] for line in lines]
+    heads, _, *rows = [line.split("|") for line in text.splitlines() if line.startswith("|")]
+    return [cell.strip() for cell in heads] + [row[1].strip() for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_commands_run_and_give_these_rows(
     (tmp_path / "docs").mkdir()
     found = printed(arguments, tmp_path)
     assert found.splitlines()[1] == shown.splitlines()[1]
-    assert [name.strip() for name in names(found)] == [name.strip() for name in names(shown)]
+    assert names(found) == names(shown), "bring it up to date: python -m tests.simulator.page"
     for picture in (tmp_path / "docs").iterdir():
         assert (ROOT / "docs" / picture.name).is_file()
         assert f"({picture.name})" in TEXT

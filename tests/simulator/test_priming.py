@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from lambdadispatch.core.actions import Action
+from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.scaling import ALGORITHMS
-from lambdadispatch.simulator.priming import Priming, PrimingError
+from lambdadispatch.simulator.priming import QUIET, PrimingError, primed
 from lambdadispatch.simulator.shipping import dispatcher_from
 from tests.simulator.models import settings
 
@@ -15,8 +17,9 @@ def test_there_are_so_many_idle_instances_with_all_their_channels(
     algorithm: str, slots: int, count: int
 ) -> None:
     found = settings(max_concurrent_count=slots, scaling_algorithm=algorithm)
-    dispatcher = dispatcher_from(found, lambda: 0.5)
-    starts = Priming(dispatcher, found.channel_count).run(count, 0.1)
+    dispatcher, starts = primed(
+        lambda: dispatcher_from(found, lambda: 0.5), found.channel_count, count
+    )
     assert len(set(starts)) == count
     assert (dispatcher.open_instances, dispatcher.starting) == (count, 0)
     assert (dispatcher.waiting, dispatcher.running) == (0, 0)
@@ -24,7 +27,44 @@ def test_there_are_so_many_idle_instances_with_all_their_channels(
     assert dispatcher.draining_instances == 0
 
 
+class Hasty(Dispatcher):
+    """Takes all instances away when 10 s have passed since the last one opened."""
+
+    opened: dict[str, float]
+
+    def instance_opened(self, start: int, name: str, now: float) -> list[Action]:
+        self.__dict__.setdefault("opened", {})[name] = now
+        return super().instance_opened(start, name, now)
+
+    def tick(self, now: float) -> list[Action]:
+        actions = super().tick(now)
+        for name, since in self.opened.items():
+            if now - since > 10:
+                actions += self.instance_leaving(name, "unused", now)
+        return actions
+
+
+def test_the_quiet_before_is_so_short_that_they_stay() -> None:
+    made: list[Hasty] = []
+
+    def make() -> Hasty:
+        dispatcher = dispatcher_from(settings(), lambda: 0.5)
+        dispatcher.__class__ = Hasty
+        assert isinstance(dispatcher, Hasty)
+        made.append(dispatcher)
+        return dispatcher
+
+    dispatcher, starts = primed(make, 20, 3)
+    assert len(starts) == dispatcher.open_instances == 3
+    assert [each.open_instances for each in made] == [0, 0, 0, 3]
+    assert all(-QUIET[3] - 1 <= opened <= -QUIET[3] for opened in made[-1].opened.values())
+
+
+def test_none_are_none() -> None:
+    dispatcher, starts = primed(lambda: dispatcher_from(settings(), lambda: 0.5), 20, 0)
+    assert (starts, dispatcher.open_instances) == ([], 0)
+
+
 def test_it_says_when_the_settings_do_not_allow_so_many() -> None:
-    dispatcher = dispatcher_from(settings(queue_limit=5), lambda: 0.5)
     with pytest.raises(PrimingError, match="40 warm instances are not reached: the queue is full"):
-        Priming(dispatcher, 20).run(40, 0.1)
+        primed(lambda: dispatcher_from(settings(queue_limit=5), lambda: 0.5), 20, 40)
