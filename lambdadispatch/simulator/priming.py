@@ -2,9 +2,9 @@
 
 Theory of operation. Before time 0 made-up requests arrive until the dispatcher has asked for enough
 instances. Those open at once, the requests run and end, and instances that are too many ask to
-leave, as idle ones do. Then time passes quietly until 0, so that what a scaling algorithm or a start
-gate remembers of this fades. A dispatcher may take instances away that nobody needs for long; so the
-longest quiet is taken in which enough of them stay, each tried with a new dispatcher.
+leave, as idle ones do. Then time passes quietly until 0, so that what a scaling algorithm or a
+start gate remembers of this fades. A dispatcher may take instances away that nobody needs for long;
+so the longest quiet is taken in which enough of them stay, each tried with a new dispatcher.
 
 Rejected: putting instances into the dispatcher's own books, which would be a second way to start
 them and would know its inside.
