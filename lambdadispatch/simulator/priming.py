@@ -20,11 +20,8 @@ from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse
 from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.simulator.shipping import TICK
 
-QUIET: Final = (900.0, 60.0, 15.0, 5.0, 1.0, 0.0)
+QUIET: Final = (900.0, 300.0, 120.0, 90.0, 75.0, 60.0, 45.0, 30.0, 20.0, 10.0, 5.0, 1.0, 0.0)
 """Seconds of quiet before time 0, in the order in which they are tried."""
-
-EARLY: Final = 3600.0
-"""Seconds before the quiet at which it begins."""
 
 STEP: Final = 0.01
 """Seconds between two made-up requests."""
@@ -41,23 +38,33 @@ def primed(
 
     ``make`` gives a new dispatcher. Raises PrimingError.
     """
+    if not count:
+        return make(), []
+    found = []
+    # What comes before the quiet takes its time, and is to end when the quiet begins.
+    length = Priming(make(), channels, 0.0).bring_up(count)
     for quiet in QUIET:
         dispatcher = make()
-        if not count:
-            return dispatcher, []
-        starts = Priming(dispatcher, channels).run(count, quiet)
+        priming = Priming(dispatcher, channels, -quiet - length)
+        priming.bring_up(count)
+        starts = priming.wait(count)
         if len(starts) == count:
             return dispatcher, starts
+        found.append(str(len(starts)))
     raise PrimingError(
-        f"{count} warm instances are not reached: the dispatcher has {len(starts)} of them when "
-        "it begins"
+        f"{count} warm instances are not reached: the dispatcher keeps {', '.join(found)} "
+        f"after {', '.join(f'{quiet:g}' for quiet in QUIET)} seconds"
     )
 
 
 class Priming:
-    """One dispatcher while it is brought up; each instance gets ``channels`` channels."""
+    """One dispatcher while it is brought up, from the time ``begin`` on.
 
-    def __init__(self, dispatcher: Dispatcher, channels: int) -> None:
+    Each instance gets ``channels`` channels.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, channels: int, begin: float) -> None:
+        self._now = begin
         self._dispatcher = dispatcher
         self._channels = channels
         self._invoked: deque[int] = deque()
@@ -66,56 +73,62 @@ class Priming:
         self._owners: dict[Hashable, str] = {}
         self._full = False
 
-    def run(self, count: int, quiet: float) -> list[int]:
-        """Give the starts of the instances that are open and idle after ``quiet`` seconds.
+    def bring_up(self, count: int) -> float:
+        """Open at least ``count`` instances, and let all requests end; the time at which they have.
 
-        There may be fewer than ``count`` of them. Raises PrimingError if there never were enough.
+        Raises PrimingError if the queue is full before that.
         """
-        now, request = -EARLY, 0
+        request = 0
         while len(self._invoked) < count:
             request -= 1
-            self._do(self._dispatcher.submit(request, now), now)
+            self._do(self._dispatcher.submit(request, self._now))
             if self._full:
                 raise PrimingError(
                     f"{count} warm instances are not reached: the queue is full before the "
                     f"dispatcher asks for so many"
                 )
-            now += STEP
-        # All of them run within the last second, however many follow one another on a channel, so
-        # that the time without need begins with the quiet.
-        now, step = -quiet - 1.0, -1.0 / request
+            self._now += STEP
         while self._invoked or self._assigned:
-            self._settle(now)
-            now += step
-            self._end_running(now)
-        for name in list(self._open)[count:]:
-            self._do(self._dispatcher.instance_idle(name, -quiet), -quiet)
-        self._wait(quiet)
+            self._settle()
+            self._now += STEP
+            self._end_running()
+        return self._now
+
+    def wait(self, count: int) -> list[int]:
+        """Let the time pass until 0; the starts of the instances that are open then.
+
+        Those that are more than ``count`` ask to leave.
+        """
+        ticks = round(-self._now / TICK)
+        for left in range(ticks, 0, -1):
+            self._now = -left * TICK
+            self._do(self._dispatcher.tick(self._now))
+            self._settle()
+            self._part_with(list(self._open)[count:])
+        self._part_with(list(self._open)[count:])
         return list(self._open.values())
 
-    def _wait(self, quiet: float) -> None:
-        for tick in range(round(quiet / TICK)):
-            now = tick * TICK - quiet
-            self._do(self._dispatcher.tick(now), now)
-            self._settle(now)
+    def _part_with(self, names: list[str]) -> None:
+        for name in names:
+            self._do(self._dispatcher.instance_idle(name, self._now))
 
-    def _settle(self, now: float) -> None:
+    def _settle(self) -> None:
         while self._invoked:
             start = self._invoked.popleft()
             name = name_of(start)
             self._open[name] = start
-            self._do(self._dispatcher.instance_opened(start, name, now), now)
+            self._do(self._dispatcher.instance_opened(start, name, self._now))
             for channel in channels_of(start, self._channels):
                 self._owners[channel] = name
-                self._do(self._dispatcher.channel_idle(channel, name, now), now)
+                self._do(self._dispatcher.channel_idle(channel, name, self._now))
 
-    def _end_running(self, now: float) -> None:
+    def _end_running(self) -> None:
         for _ in range(len(self._assigned)):
             request, channel = self._assigned.popleft()
             name = self._owners[channel]
-            self._do(self._dispatcher.exchange_ended(request, channel, name, now), now)
+            self._do(self._dispatcher.exchange_ended(request, channel, name, self._now))
 
-    def _do(self, actions: list[Action], now: float) -> None:
+    def _do(self, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, Assign):
                 self._assigned.append(action)
@@ -126,7 +139,7 @@ class Priming:
             elif not isinstance(action, Close):
                 # Nothing runs on it any more, or it would not end before this does.
                 self._open.pop(action.instance, None)
-                self._do(self._dispatcher.instance_lost(action.instance, now), now)
+                self._do(self._dispatcher.instance_lost(action.instance, self._now))
 
 
 def name_of(start: int) -> str:

@@ -4,6 +4,7 @@ from random import Random
 from statistics import fmean
 
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from lambdadispatch.simulator.record import ANSWERED
@@ -37,6 +38,7 @@ def test_clients_that_wait_for_their_answers() -> None:
     assert waits(record) == [(0.0, 0.0), (2.0, 0.0), (4.0, 0.0)]
 
 
+@limits(deadline=None)
 @given(REQUESTS, st.integers(1, 4), st.integers(0, 4))
 def test_no_request_is_taken_earlier_by_this_dispatcher(
     requests: list[tuple[float, float]], most: int, warm: int
@@ -55,6 +57,7 @@ def test_no_request_is_taken_earlier_by_this_dispatcher(
     assert bound.billed_ms <= here.billed_ms + 1
 
 
+@limits(deadline=None)
 @given(REQUESTS)
 def test_aws_lambdas_own_bill_is_not_below_it(requests: list[tuple[float, float]]) -> None:
     bound, there = ideal(requests, slots=1), own(requests)

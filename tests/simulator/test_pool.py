@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from lambdadispatch.core.actions import Action
@@ -163,6 +164,7 @@ REQUESTS = st.lists(
 ).map(sorted)
 
 
+@limits(deadline=None)
 @given(SETTINGS, REQUESTS, st.integers(0, 6), st.sampled_from([60.0, 900.0]))
 def test_each_request_has_one_outcome_and_nothing_is_left(
     given: dict[str, Any], requests: list[tuple[float, float]], account: int, timeout: float
