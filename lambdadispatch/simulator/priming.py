@@ -1,8 +1,8 @@
 """Brings a dispatcher to where instances are open and idle, by nothing but its own rules.
 
-Theory of operation. Before time 0 made-up requests arrive until the dispatcher has asked for enough
-instances. Those open at once, the requests run and end, and instances that are too many ask to
-leave, as idle ones do. Then time passes quietly until 0, so that what a scaling algorithm or a
+Theory of operation. Before time 0 made-up requests arrive and run until the dispatcher has asked
+for enough instances, which open at once. Then the requests end, and instances that are too many ask
+to leave, as idle ones do. Then time passes quietly until 0, so that what a scaling algorithm or a
 start gate remembers of this fades. A dispatcher may take instances away that nobody needs for long;
 so the longest quiet is taken in which enough of them stay, each tried with a new dispatcher.
 
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse
+from lambdadispatch.core.actions import Action, Assign, Invoke, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.simulator.shipping import TICK
 
@@ -25,6 +25,9 @@ QUIET: Final = (900.0, 300.0, 120.0, 90.0, 75.0, 60.0, 45.0, 30.0, 20.0, 10.0, 5
 
 STEP: Final = 0.01
 """Seconds between two made-up requests."""
+
+MOST: Final = 100_000
+"""Made-up requests after which it is given up."""
 
 
 class PrimingError(ValueError):
@@ -71,27 +74,27 @@ class Priming:
         self._assigned: deque[Assign] = deque()
         self._open: dict[str, int] = {}
         self._owners: dict[Hashable, str] = {}
-        self._full = False
 
     def bring_up(self, count: int) -> float:
         """Open at least ``count`` instances, and let all requests end; the time at which they have.
 
-        Raises PrimingError if the queue is full before that.
+        Raises PrimingError if very many requests do not bring it about.
         """
-        request = 0
-        while len(self._invoked) < count:
-            request -= 1
-            self._do(self._dispatcher.submit(request, self._now))
-            if self._full:
-                raise PrimingError(
-                    f"{count} warm instances are not reached: the queue is full before the "
-                    f"dispatcher asks for so many"
-                )
-            self._now += STEP
-        while self._invoked or self._assigned:
+        for request in range(MOST):
+            self._do(self._dispatcher.submit(~request, self._now))
             self._settle()
             self._now += STEP
+            if len(self._open) >= count:
+                break
+        else:
+            raise PrimingError(
+                f"{count} warm instances are not reached: the dispatcher starts "
+                f"{len(self._open)} for {MOST:,} requests at once"
+            )
+        while self._assigned:
             self._end_running()
+            self._settle()
+            self._now += STEP
         return self._now
 
     def wait(self, count: int) -> list[int]:
@@ -134,10 +137,7 @@ class Priming:
                 self._assigned.append(action)
             elif isinstance(action, Invoke):
                 self._invoked.append(action.start)
-            elif isinstance(action, Refuse):
-                self._full = True
-            elif not isinstance(action, Close):
-                # Nothing runs on it any more, or it would not end before this does.
+            elif isinstance(action, Retire):
                 self._open.pop(action.instance, None)
                 self._do(self._dispatcher.instance_lost(action.instance, self._now))
 

@@ -163,7 +163,6 @@ def test_a_log_can_be_cut_and_read_from_standard_input(monkeypatch: pytest.Monke
         ),
         ("--workload poisson --cold-start -1", "argument --cold-start: '-1' is refused; allowed: "),
         ("--workload poisson --warm 2000", "argument --warm: 2000 is refused; allowed: up to 1000"),
-        ("--workload poisson --warm 900 --queue-limit 9", "900 warm instances are not reached"),
         ("--workload poisson --max-instances 0", "argument --max-instances: '0' is refused; allow"),
         ("--workload poisson --scaling-algorithm x", "argument --scaling-algorithm: 'x' is refuse"),
         ("--workload poisson --backoff-first 90", "--backoff-first"),

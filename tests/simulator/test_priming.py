@@ -68,6 +68,17 @@ def test_none_are_none() -> None:
     assert (starts, dispatcher.open_instances) == ([], 0)
 
 
+def test_a_short_queue_is_enough() -> None:
+    dispatcher, starts = primed(lambda: dispatcher_from(settings(queue_limit=1), _half), 20, 40)
+    assert len(starts) == dispatcher.open_instances == 40
+
+
 def test_it_says_when_the_settings_do_not_allow_so_many() -> None:
-    with pytest.raises(PrimingError, match="40 warm instances are not reached: the queue is full"):
-        primed(lambda: dispatcher_from(settings(queue_limit=5), lambda: 0.5), 20, 40)
+    with pytest.raises(
+        PrimingError, match="4 warm instances are not reached: the dispatcher start"
+    ):
+        primed(lambda: dispatcher_from(settings(max_instances=3), _half), 20, 4)
+
+
+def _half() -> float:
+    return 0.5
