@@ -15,12 +15,6 @@ from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import CallLater, Session
-from lambdadispatch.core.breaker import Breaker
-from lambdadispatch.core.bucket import TokenBucket
-from lambdadispatch.core.budget import Budget
-from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.scaling import ALGORITHMS
-from lambdadispatch.core.starts import StartGate
 from lambdadispatch.front.answers import answer_reason
 from lambdadispatch.front.resource import FrontResource
 from lambdadispatch.http11.resource import ResourceServer
@@ -33,6 +27,7 @@ from lambdadispatch.router.minimum import ScheduledMinimum
 from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
 from lambdadispatch.settings import Settings
+from lambdadispatch.settings.pool import dispatcher_from
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL, SESSION
 from lambdadispatch.wire.reader import Limits
@@ -86,7 +81,7 @@ def compose(
     )
     router = Router(
         clock,
-        _dispatcher(settings, chances.random),
+        dispatcher_from(settings, chances.random),
         fleet,
         counts,
         first_byte_timeout=settings.first_byte_timeout,
@@ -101,37 +96,6 @@ def compose(
         _control(settings, router, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
-
-
-def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
-    limits = PoolLimits(
-        max_concurrent=settings.max_concurrent_count,
-        multiplier=settings.instance_count_multiplier,
-        max_instances=settings.max_instances,
-        queue_limit=settings.queue_limit,
-        queue_timeout=settings.queue_timeout,
-        start_timeout=settings.start_timeout,
-        idle_window=settings.instance_idle,
-        min_instances=settings.min_instances,
-        scale_in_delay=settings.scale_in_delay,
-    )
-    gate = StartGate(
-        settings.backoff_first,
-        settings.backoff_most,
-        random,
-        bucket=TokenBucket(settings.start_rate, settings.start_burst),
-        breaker=Breaker(),
-        budget=_budget(settings),
-    )
-    return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)
-
-
-def _budget(settings: Settings) -> Budget | None:
-    invocations = settings.budget_invocations_per_minute
-    gb_seconds = settings.budget_gb_seconds_per_hour
-    if invocations is None and gb_seconds is None:
-        return None
-    return Budget(invocations, gb_seconds, (settings.function_memory_mb or 0) / MB_PER_GB)
 
 
 def _minimum(settings: Settings, wall: Callable[[], datetime]) -> Callable[[], int] | None:
