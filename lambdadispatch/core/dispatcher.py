@@ -20,11 +20,11 @@ starting instance has no slots yet).
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
 from lambdadispatch.core.peak import Peak
 from lambdadispatch.core.roster import Instance, Roster
@@ -32,29 +32,12 @@ from lambdadispatch.core.scaling import Scaling
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.core.waiting import Place, WaitingLine
 
+__all__ = ["Dispatcher", "PoolLimits"]
+
 REMEMBERED = 4096
 
 FAILURES_TOLD = 3
 """After this many failed starts in a row those who wait are told, if nothing else runs."""
-
-
-@dataclass(frozen=True)
-class PoolLimits:
-    """What bounds a pool. Times are in seconds.
-
-    ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
-    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
-    has not called back after ``start_timeout`` is given up. An idle instance may leave if it has
-    not been wanted for ``idle_window``.
-    """
-
-    max_concurrent: int
-    multiplier: int
-    max_instances: int
-    queue_limit: int
-    queue_timeout: float
-    start_timeout: float
-    idle_window: float
 
 
 class _Run(NamedTuple):

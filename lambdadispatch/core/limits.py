@@ -1,0 +1,24 @@
+"""What bounds a pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """What bounds a pool. Times are in seconds.
+
+    ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
+    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
+    has not called back after ``start_timeout`` is given up. An idle instance may leave if it has
+    not been wanted for ``idle_window``.
+    """
+
+    max_concurrent: int
+    multiplier: int
+    max_instances: int
+    queue_limit: int
+    queue_timeout: float
+    start_timeout: float
+    idle_window: float
