@@ -25,8 +25,9 @@ from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.limits import PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
 from lambdadispatch.core.peak import Peak
+from lambdadispatch.core.resting import Resting
 from lambdadispatch.core.roster import Instance, Roster
 from lambdadispatch.core.scaling import Scaling
 from lambdadispatch.core.starts import StartGate
@@ -57,6 +58,7 @@ class Dispatcher:
         self._gate = gate
         self._line = WaitingLine()
         self._roster = Roster()
+        self._resting = Resting()
         self._running: dict[Hashable, _Run] = {}
         # Assigned to an instance that is gone, and not ended yet: these want no other instance.
         self._stranded: dict[Hashable, _Run] = {}
@@ -92,6 +94,16 @@ class Dispatcher:
     def draining_instances(self) -> int:
         """Instances that finish what they run."""
         return len(self._roster) - self._roster.open
+
+    @property
+    def resting_instances(self) -> int:
+        """Instances that are given nothing for a while because they failed."""
+        return len(self._resting)
+
+    @property
+    def quarantined_instances(self) -> int:
+        """Those of them that failed often."""
+        return len(self._resting.quarantined)
 
     @property
     def idle_channels(self) -> int:
@@ -140,12 +152,32 @@ class Dispatcher:
 
     def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
         """The channel was gone before anything was sent: the request takes its old place."""
+        return self.returned(request, request, now)
+
+    def request_failed(
+        self, request: Hashable, failure: InstanceFailure, now: float
+    ) -> list[Action]:
+        """Its instance failed an assigned request; told before ``finished`` or ``returned``."""
+        run = self._running.get(request)
+        if run is not None and not run.instance.draining:
+            rests = failure is not InstanceFailure.SLOW
+            if self._resting.failed(run.instance, rests, now, self._roster.open):
+                self._roster.rest(run.instance)
+        return []
+
+    def returned(
+        self, request: Hashable, again: Hashable, now: float, *, anew: bool = False
+    ) -> list[Action]:
+        """An assigned request was not served and, as ``again``, takes its old place.
+
+        ``anew`` is whether its time in the line is counted from now: it has run meanwhile.
+        """
         run = self._take_run(request)
         if run is None:
             return []
         if self._draining:
-            return [Refuse(request, RequestOutcome.DRAINING)]
-        self._line.rejoin(request, run.place)
+            return [Refuse(again, RequestOutcome.DRAINING)]
+        self._line.rejoin(again, run.place._replace(since=now) if anew else run.place)
         return self._settle(now)
 
     # -- channels
@@ -193,7 +225,8 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
-        if self._capacity - 1 < max(self._desired, self._wanted.at(now)):
+        others = self._serving - (instance not in self._resting.quarantined)
+        if others < max(self._desired, self._wanted.at(now)):
             return []
         return self._retire(instance, "idle")
 
@@ -212,6 +245,7 @@ class Dispatcher:
         instance = self._roster.remove(name)
         if instance is None:
             return []
+        self._resting.forget(instance)
         for channel in instance.idle:
             self._channels.pop(channel, None)
         instance.idle.clear()
@@ -227,6 +261,8 @@ class Dispatcher:
             Refuse(request, RequestOutcome.QUEUE_TIMEOUT)
             for request in self._line.take_since(now - self._limits.queue_timeout)
         ]
+        for instance in self._resting.over(now):
+            self._roster.rested(instance)
         late = now - self._limits.start_timeout
         for start in [start for start, since in self._starting.items() if since <= late]:
             del self._starting[start]
@@ -253,6 +289,11 @@ class Dispatcher:
     @property
     def _capacity(self) -> int:
         return len(self._starting) + self._roster.open
+
+    @property
+    def _serving(self) -> int:
+        """Instances that serve, or will."""
+        return self._capacity - len(self._resting.quarantined)
 
     @property
     def _desired(self) -> int:
@@ -290,6 +331,8 @@ class Dispatcher:
         desired = self._desired
         self._wanted.note(desired, now)
         missing = desired - self._capacity
+        if self._resting.quarantined:
+            missing = min(desired - self._serving, self._limits.max_instances - self._capacity)
         if missing <= 0:
             return []
         return self._invoke(self._gate.allowed(missing, len(self._starting), now), now)
@@ -317,6 +360,7 @@ class Dispatcher:
 
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
+        self._resting.forget(instance)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, cast
 from typing import Protocol as Interface
 
@@ -13,8 +12,9 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import Relay, RelayOutcome
+from lambdadispatch.http11.relay import RelayOutcome
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
 
@@ -34,18 +34,39 @@ class Parked(Deferred[ClientConnection]):
     """A request that waits: fires with the channel it is assigned to, or fails with Refused.
 
     Cancelling it frees its place in the line. ``arrival`` is its number among all that arrived,
-    from 1; ``assignment`` among all that were assigned, 0 until it is.
+    from 1; ``assignment`` among all that were assigned, 0 until it is. ``attempts`` is how often it
+    has been or may yet be sent, the one to come included; ``losses`` how many of those before
+    ended with their channel; ``kept`` is what they sent of its body.
     """
 
-    def __init__(
-        self, exchange: ServerExchange, canceller: Callable[[Deferred[ClientConnection]], None]
-    ) -> None:
-        super().__init__(canceller)
+    attempts = 1
+    losses = 0
+    kept: KeptBody | None = None
+
+    def __init__(self, exchange: ServerExchange, front: FrontResource) -> None:
+        super().__init__(front.queue.leave)
         self.exchange = exchange
+        self._front = front
         self.channel: ClientConnection | None = None
-        self.relay: Relay | None = None
+        self.relay: FrontRelay | None = None
         self.arrival = 0
         self.assignment = 0
+
+    # -- Returning, for its relay
+
+    def returns(self, *, nacked: bool) -> bool:
+        """Whether it may be sent once more."""
+        return nacked or self.losses < self._front.retry_limit
+
+    def come_back(self, kept: KeptBody | None, *, nacked: bool) -> None:
+        """It is to wait once more, as another Parked: a Deferred fires once."""
+        self.relay = None
+        again = Parked(self.exchange, self._front)
+        again.arrival = self.arrival
+        again.attempts = self.attempts + 1
+        again.losses = self.losses + (not nacked)
+        again.kept = kept
+        self._front.park_again(self, again, nacked=nacked)
 
 
 class Queue(Interface):
@@ -57,18 +78,27 @@ class Queue(Interface):
     def leave(self, parked: Deferred[ClientConnection]) -> None:
         """A request that waits was cancelled."""
 
+    def returned(self, parked: Parked, again: Parked, *, nacked: bool) -> None:
+        """A request was not served and takes its old place, as ``again``; ``nacked``: it was not
+        touched.
+        """
+
     def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
         """A request has ended."""
 
 
 class FrontResource(Resource):
-    """Takes every path; ``health_path``, if set, is answered by the router itself."""
+    """Takes every path; ``health_path``, if set, is answered by the router itself.
+
+    A request whose channel is lost is sent again at most ``retry_limit`` times.
+    """
 
     isLeaf = True
 
-    def __init__(self, queue: Queue, health_path: str | None = None) -> None:
+    def __init__(self, queue: Queue, health_path: str | None = None, retry_limit: int = 0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._queue = queue
+        self.queue = queue
+        self.retry_limit = retry_limit
         self._health_path = health_path.encode() if health_path else None
 
     def render(self, request: ResourceRequest) -> bytes | int:
@@ -76,12 +106,19 @@ class FrontResource(Resource):
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
         exchange = request.exchange
-        parked = Parked(exchange, self._queue.leave)
+        parked = Parked(exchange, self)
         parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
-        self._queue.park(parked)
+        self.queue.park(parked)
         if not parked.called:
             exchange.on_lost = lambda reason: self._left(parked, reason)
         return NOT_DONE_YET
+
+    def park_again(self, before: Parked, parked: Parked, *, nacked: bool) -> None:
+        """The same request waits once more, at its old place."""
+        parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
+        self.queue.returned(before, parked, nacked=nacked)
+        if not parked.called:
+            parked.exchange.on_lost = lambda reason: self._left(parked, reason)
 
     def _assigned(self, channel: ClientConnection, parked: Parked) -> None:
         exchange = parked.exchange
@@ -90,17 +127,15 @@ class FrontResource(Resource):
 
         def over(outcome: RelayOutcome) -> None:
             parked.relay = None
-            self._queue.ended(parked, OUTCOMES[outcome])
+            self.queue.ended(parked, OUTCOMES[outcome])
 
-        parked.relay = Relay(exchange, channel, answer_reason, over)
+        parked.relay = FrontRelay(exchange, channel, answer_reason, over, parked, parked.kept)
         parked.relay.start()
 
     def _left(self, parked: Parked, reason: str) -> None:
         parked.cancel()
         gone = reason == CLIENT_GONE
-        self._queue.ended(
-            parked, RequestOutcome.CLIENT_GONE if gone else RequestOutcome.BAD_REQUEST
-        )
+        self.queue.ended(parked, RequestOutcome.CLIENT_GONE if gone else RequestOutcome.BAD_REQUEST)
 
     def _refused(self, failure: Failure, parked: Parked) -> None:
         if failure.check(CancelledError) is not None:
@@ -109,4 +144,4 @@ class FrontResource(Resource):
         outcome = cast(Refused, failure.value).outcome
         parked.exchange.on_lost = None
         answer_reason(parked.exchange, STATUS[outcome], outcome)
-        self._queue.ended(parked, outcome)
+        self.queue.ended(parked, outcome)

@@ -94,9 +94,9 @@ class ClientConnection(Protocol):
         self._sink = None
         self._close(reason, clean=False)
 
-    def lose(self, reason: str) -> None:
-        """End the connection at once; the exchange on it is told that its server is lost."""
-        self._fail("lost")
+    def lose(self, reason: str, told: str = "lost") -> None:
+        """End the connection at once; the exchange on it is ``told`` that its server is lost."""
+        self._fail(told)
         self._reason = reason
         self._close(reason, clean=False)
 

@@ -191,6 +191,10 @@ class ServerConnection(Protocol):
         else:
             self.idle_since = self.server.sweeps
 
+    def decline(self, reason: str) -> bool:
+        """The exchange will not be served; whether the client can be told so. HTTP has no way."""
+        return False
+
     def body_wanted(self) -> None:
         """The exchange takes (more of) the request's body."""
         self._advance()

@@ -115,7 +115,9 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
         answer_reason(exchange, error.status, error.reason)
 
     return HttpServer(
-        ResourceServer(FrontResource(router, settings.front_health_path)).on_request,
+        ResourceServer(
+            FrontResource(router, settings.front_health_path, settings.retry_limit)
+        ).on_request,
         refused,
         limits=_limits(settings),
         patience=round(settings.keep_alive_timeout),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -24,15 +24,23 @@ from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
-from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.relay import RelayOutcome
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.session import Message
 
 log = make_logger()
+
+FAILURES: Final = {
+    RequestOutcome.ANSWER_LOST: InstanceFailure.LOST,
+    RequestOutcome.ANSWER_CUT: InstanceFailure.LOST,
+    RequestOutcome.FIRST_BYTE_TIMEOUT: InstanceFailure.SLOW,
+}
+"""The outcomes for which the instance is to blame."""
 
 
 class Router:
@@ -76,6 +84,15 @@ class Router:
         """A request that waits was cancelled."""
         self._do(self._dispatcher.cancel(parked, self._clock.seconds()))
 
+    def returned(self, parked: Parked, again: Parked, *, nacked: bool) -> None:
+        """A request was not served and takes its old place, as ``again``."""
+        now = self._clock.seconds()
+        failure = InstanceFailure.REFUSED if nacked else InstanceFailure.LOST
+        self._assigned.pop(parked, None)
+        self._counts.retries[failure] += 1
+        self._do(self._dispatcher.request_failed(parked, failure, now))
+        self._do(self._dispatcher.returned(parked, again, now, anew=not nacked))
+
     def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
         """A request has ended, in this one outcome.
 
@@ -91,7 +108,10 @@ class Router:
         if channel.state is State.IDLE:
             channel.carried = parked
         else:
-            self._do(self._dispatcher.finished(parked, self._clock.seconds()))
+            now = self._clock.seconds()
+            if outcome in FAILURES:
+                self._do(self._dispatcher.request_failed(parked, FAILURES[outcome], now))
+            self._do(self._dispatcher.finished(parked, now))
 
     def _log_request(self, parked: Parked, outcome: RequestOutcome) -> None:
         head = parked.exchange.head
@@ -99,12 +119,13 @@ class Router:
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
             "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
-            "invocation {invocation}, instance {instance}, channel {channel}",
+            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
             arrival=parked.arrival,
             assignment=parked.assignment or None,
+            attempts=parked.attempts,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
@@ -175,7 +196,7 @@ class Router:
             if since > limit:
                 break
             if parked.relay is not None and not parked.exchange.answer_begun:
-                parked.relay.expire()
+                parked.relay.expire(RelayOutcome.FIRST_BYTE_TIMEOUT)
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
@@ -218,6 +239,8 @@ class Router:
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
+            "resting_instances": dispatcher.resting_instances,
+            "quarantined_instances": dispatcher.quarantined_instances,
             "idle_channels": dispatcher.idle_channels,
             "instances": self._fleet.state(),
         }

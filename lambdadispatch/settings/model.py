@@ -43,6 +43,7 @@ class Settings:
     queue_timeout: float
     queue_limit: int
     first_byte_timeout: float
+    retry_limit: int
     head_limit: int
     header_count_limit: int
     instance_idle: float

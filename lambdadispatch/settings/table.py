@@ -178,6 +178,12 @@ SETTINGS = (
         "How long the answer to an assigned request may take to begin; 0 sets no limit.",
     ),
     Setting(
+        "retry_limit",
+        kinds.whole(0, 100),
+        2,
+        "How often a request may be sent again when its instance is lost; 0 sends none again.",
+    ),
+    Setting(
         "head_limit",
         kinds.whole(1024, 1_048_576),
         65536,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.core.scaling import simple
 
 BACKOFF_FIRST, BACKOFF_MOST = 2.0, 10.0
@@ -30,6 +30,9 @@ class NaiveInstance:
     name: str
     draining: bool = False
     idle: list[str] = field(default_factory=list)
+    rests_until: float | None = None
+    quarantined: bool = False
+    failures: list[float] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -76,13 +79,25 @@ class PoolModel:
 
     def can_take(self, instance: NaiveInstance) -> bool:
         free = self.load(instance) < self.limits.max_concurrent
-        return bool(instance.idle) and free and not instance.draining
+        fit = not instance.draining and instance.rests_until is None
+        return bool(instance.idle) and free and fit
+
+    @property
+    def quarantined(self) -> list[NaiveInstance]:
+        return [instance for instance in self.open if instance.quarantined]
+
+    @property
+    def serving(self) -> int:
+        return self.capacity - len(self.quarantined)
 
     def wanted(self) -> int:
         limits = self.limits
         living = [run for run in self.running if run.instance in self.instances]
         wanted = simple(limits.max_concurrent, limits.multiplier, len(self.waiting), len(living))
         return min(wanted, limits.max_instances)
+
+    def has_enough(self) -> bool:
+        return self.serving >= self.wanted() or self.capacity == self.limits.max_instances
 
     def wanted_since(self, past: float) -> int:
         """The most instances wanted later than ``past``, and now."""
@@ -151,6 +166,7 @@ class PoolModel:
             return
         assert len(found) == 1 and not found[0].draining
         found[0].draining = True
+        found[0].rests_until = None
 
     def _close(self, action: Close) -> None:
         if action.channel in self.rejected:
@@ -172,6 +188,27 @@ class PoolModel:
         window = min(BACKOFF_FIRST * 2 ** (self.failures - 1), BACKOFF_MOST)
         self.not_before = self.now + window * chance
 
+    def instance_failed(self, instance: NaiveInstance, failure: InstanceFailure) -> None:
+        """A fifth of the pool may be quarantined; any may rest."""
+        if instance not in self.open:
+            return
+        instance.failures.append(self.now)
+        often = len(instance.failures) >= 3 and self.now - instance.failures[-3] <= 10.0
+        if instance.quarantined:
+            return
+        if often and 5 * (len(self.quarantined) + 1) <= len(self.open):
+            instance.failures.clear()
+            instance.quarantined = True
+            instance.rests_until = self.now + 10.0
+        elif failure is not InstanceFailure.SLOW:
+            instance.rests_until = self.now + 0.25
+
+    def time_passed(self, seconds: float) -> None:
+        self.now += seconds
+        for instance in self.open:
+            if instance.rests_until is not None and instance.rests_until <= self.now:
+                instance.rests_until, instance.quarantined = None, False
+
     def succeeded(self) -> None:
         self.failures = 0
 
@@ -189,7 +226,7 @@ class PoolModel:
         if self.drained:
             assert not self.waiting and not self.open
         elif not self.failures:
-            assert self.capacity >= self.wanted(), "instances are wanted and not started"
+            assert self.has_enough(), "instances are wanted and not started"
         self.wishes.append((self.now, self.wanted()))
 
     def _check_counts(self, dispatcher: Dispatcher) -> None:
@@ -198,6 +235,9 @@ class PoolModel:
         assert dispatcher.starting == len(self.starting)
         assert dispatcher.open_instances == len(self.open)
         assert dispatcher.draining_instances == len(self.instances) - len(self.open)
+        resting = [each for each in self.open if each.rests_until is not None]
+        assert dispatcher.resting_instances == len(resting)
+        assert dispatcher.quarantined_instances == len(self.quarantined)
         assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
 
     def _check_requests(self) -> None:
@@ -213,4 +253,4 @@ class PoolModel:
         for _, since in self.starting:
             assert self.now - since < self.limits.start_timeout
         if not self.drained and not self.starting and self.now >= self.not_before:
-            assert self.capacity >= self.wanted(), "back-off is over and nothing was started"
+            assert self.has_enough(), "back-off is over and nothing was started"

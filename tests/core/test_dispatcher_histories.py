@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 
 from lambdadispatch.core.actions import Action
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
 from lambdadispatch.core.scaling import simple
 from lambdadispatch.core.starts import StartGate
 from tests.core.pool_model import (
@@ -31,14 +31,15 @@ LIMITS = st.builds(
     PoolLimits,
     max_concurrent=st.integers(1, 3),
     multiplier=st.integers(1, 3),
-    max_instances=st.integers(1, 4),
-    queue_limit=st.integers(1, 8),
+    max_instances=st.integers(1, 7),
+    queue_limit=st.integers(1, 20),
     queue_timeout=st.just(20.0),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
+LOST, NACKED = InstanceFailure.LOST, InstanceFailure.REFUSED
 
 
 class Histories(RuleBasedStateMachine):
@@ -95,7 +96,34 @@ class Histories(RuleBasedStateMachine):
     def answer_lost(self, pick: int) -> None:
         run = self.model.running[pick % len(self.model.running)]
         self.do(self.pool.channel_lost(run.channel, self.model.now))
+        self.failed(run, LOST)
         self.ended(run, RequestOutcome.ANSWER_LOST)
+
+    def failed(self, run: NaiveRun, failure: InstanceFailure) -> None:
+        self.model.instance_failed(run.instance, failure)
+        self.do(self.pool.request_failed(run.request, failure, self.model.now))
+
+    @precondition(lambda self: self.model.running)
+    @rule(pick=PICK, times=st.sampled_from([1, 3]))
+    def answer_is_slow(self, pick: int, times: int) -> None:
+        run = self.model.running[pick % len(self.model.running)]
+        for _ in range(times):
+            self.failed(run, InstanceFailure.SLOW)
+
+    @precondition(lambda self: self.model.running)
+    @rule(pick=PICK, failure=st.sampled_from([LOST, NACKED]))
+    def request_returns(self, pick: int, failure: InstanceFailure) -> None:
+        """Lost or refused: it stands where it stood; one that has run waits anew."""
+        model = self.model
+        run = model.running[pick % len(model.running)]
+        self.failed(run, failure)
+        since = model.now if failure is LOST else run.request.since
+        again = NaiveRequest(run.request.number, since)
+        model.running.remove(run)
+        model.waiting.append(again)
+        self.do(self.pool.returned(run.request, again, model.now, anew=failure is LOST))
+        assert self.pool.returned(run.request, again, model.now) == []
+        self.do(self.pool.channel_lost(run.channel, model.now))
 
     @precondition(lambda self: self.model.running)
     @rule(pick=PICK, told=st.sampled_from(["before", "after"]))
@@ -172,6 +200,13 @@ class Histories(RuleBasedStateMachine):
         assert instance.draining == model.drained
         self.channels_open(len(model.instances) - 1, channels)
 
+    @rule()
+    def a_crowd_is_served(self) -> None:
+        """Many come and all that starts opens, so that histories know large pools too."""
+        self.requests_arrive(8)
+        while self.model.starting:
+            self.instance_opens(0, 2)
+
     @precondition(lambda self: self.model.given_up)
     @rule(pick=PICK)
     def instance_opens_too_late(self, pick: int) -> None:
@@ -197,7 +232,7 @@ class Histories(RuleBasedStateMachine):
         model = self.model
         instance = model.instances[pick % len(model.instances)]
         asks = not instance.draining and not model.load(instance)
-        remaining = model.capacity - 1
+        remaining = model.serving - (not instance.quarantined)
         self.do(self.pool.instance_idle(instance.name, model.now))
         if asks and instance.draining:
             assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
@@ -223,7 +258,7 @@ class Histories(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 3.0, 10.0, 15.0]))
     def time_passes(self, seconds: float) -> None:
         model = self.model
-        model.now += seconds
+        model.time_passed(seconds)
         late = [entry for entry in model.starting if model.now - entry[1] >= 15.0]
         for entry in late:
             model.starting.remove(entry)

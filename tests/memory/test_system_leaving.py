@@ -105,7 +105,7 @@ class DeadlineTests(LeavingCase):
     timeout = 30.0
 
     def setUp(self) -> None:
-        self.build(deadline_margin=5, queue_timeout=5)
+        self.build(deadline_margin=5, queue_timeout=5, retry_limit=0)
         self.note_answers()
         self.system.aws.timeout = self.timeout
 
@@ -213,7 +213,7 @@ class SilenceTests(LeavingCase):
     """The network between router and instance is cut, and neither end is told."""
 
     def setUp(self) -> None:
-        self.build(max_instances=1)
+        self.build(max_instances=1, retry_limit=0)
         self.note_answers()
 
     def test_both_sides_notice_after_three_missed_pings(self) -> None:
