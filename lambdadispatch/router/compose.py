@@ -127,10 +127,10 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
 def _control(
     settings: Settings, router: Router, claims: Claims, counts: Counts, call_later: CallLater
 ) -> HttpServer:
-    def channel(claim: Claim) -> Protocol:
-        return Channel(router, claim, _limits(settings))
+    def channel(claim: Claim, nonce: str) -> Protocol:
+        return Channel(router, claim, nonce, _limits(settings))
 
-    def session(claim: Claim) -> Protocol:
+    def session(claim: Claim, nonce: str) -> Protocol:
         return Session(router, claim, call_later, settings.ping_interval)
 
     def denied(reason: str) -> None:

@@ -27,11 +27,11 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import RelayOutcome
+from lambdadispatch.http11.relay import NACKED, RelayOutcome
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.wire.exchange_state import State
-from lambdadispatch.wire.session import Message
+from lambdadispatch.wire.session import NACK, Message
 
 log = make_logger()
 
@@ -166,6 +166,11 @@ class Router:
 
     def session_message(self, session: Session, message: Message) -> None:
         """An instance reported something."""
+        if message.kind == NACK:
+            channel = self._fleet.channel_refused(session.instance, message)
+            if channel is not None:
+                channel.lose(NACKED, NACKED)
+            return
         report = self._fleet.session_message(session, message)
         if report is not None:
             self._do(report(self._dispatcher, self._clock.seconds()))

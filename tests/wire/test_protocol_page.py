@@ -139,7 +139,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     """What a control port with these claims answers."""
     network = MemoryNetwork(Clock())
     denied: list[str] = []
-    successors = {CHANNEL: lambda _: Protocol(), SESSION: opened}
+    successors = {CHANNEL: lambda *_: Protocol(), SESSION: opened}
     tree = ResourceServer(control_tree(claims, successors, denied.append))
     server = HttpServer(tree.on_request, lambda exchange, error: exchange.respond(error.status))
     network.listen_endpoint(CONTROL).listen(server)
@@ -150,7 +150,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     return client.received
 
 
-def opened(claim: Claim) -> Protocol:
+def opened(claim: Claim, nonce: str) -> Protocol:
     claim.session_open = True
     return Protocol()
 
