@@ -34,9 +34,9 @@ class Parked(Deferred[ClientConnection]):
     """A request that waits: fires with the channel it is assigned to, or fails with Refused.
 
     Cancelling it frees its place in the line. ``arrival`` is its number among all that arrived,
-    from 1; ``assignment`` among all that were assigned, 0 until it is. ``attempts`` is how often it
-    has been or may yet be sent, the one to come included; ``losses`` how many of those before
-    ended with their channel; ``kept`` is what they sent of its body.
+    from 1, and ``since`` when that was; ``assignment`` among all that were assigned, 0 until it is.
+    ``attempts`` is how often it has been or may yet be sent, the one to come included; ``losses``
+    how many of those before ended with their channel; ``kept`` is what they sent of its body.
     """
 
     attempts = 1
@@ -51,6 +51,7 @@ class Parked(Deferred[ClientConnection]):
         self.relay: FrontRelay | None = None
         self.arrival = 0
         self.assignment = 0
+        self.since = 0.0
 
     # -- Returning, for its relay
 
@@ -63,6 +64,7 @@ class Parked(Deferred[ClientConnection]):
         self.relay = None
         again = Parked(self.exchange, self._front)
         again.arrival = self.arrival
+        again.since = self.since
         again.attempts = self.attempts + 1
         again.losses = self.losses + (not nacked)
         again.kept = kept

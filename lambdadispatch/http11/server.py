@@ -250,7 +250,8 @@ class ServerConnection(Protocol):
             exchange.connection_lost(CLIENT_GONE)
 
     def sweep(self, sweeps: int, patience: int) -> None:
-        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over.
+        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over; end what
+        was closed so long ago and cannot be written out.
 
         A body that is only read to keep the connection is not waited for any longer than that.
         """
@@ -259,8 +260,12 @@ class ServerConnection(Protocol):
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif sweeps - self.idle_since > patience and (self.state is State.IDLE or passing_over):
-            self.lose()
+        elif sweeps - self.idle_since > patience:
+            if self.state is State.IDLE or passing_over:
+                self.lose()
+            elif self.state is State.CLOSED:
+                # It waits for a client that does not read what was written.
+                self.transport.abortConnection()
 
     def switch(self, successor: Protocol) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""

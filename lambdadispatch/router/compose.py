@@ -28,6 +28,7 @@ from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
 from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
+from lambdadispatch.router.timers import Timeouts
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL, SESSION
@@ -81,7 +82,9 @@ def compose(
         _dispatcher(settings, chances.random),
         fleet,
         counts,
-        first_byte_timeout=settings.first_byte_timeout,
+        timeouts=Timeouts(
+            settings.first_byte_timeout, settings.idle_timeout, settings.total_timeout
+        ),
         access_log=settings.access_log,
     )
     state = _state(settings, router, counts, clock)

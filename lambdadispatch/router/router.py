@@ -27,9 +27,10 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import NACKED, RelayOutcome
+from lambdadispatch.http11.relay import NACKED
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
+from lambdadispatch.router.timers import NO_TIMEOUTS, Timeouts, Timers
 from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.session import NACK, Message
 
@@ -56,14 +57,14 @@ class Router:
         fleet: Fleet,
         counts: Counts,
         *,
-        first_byte_timeout: float = 0.0,
+        timeouts: Timeouts = NO_TIMEOUTS,
         access_log: bool = False,
     ) -> None:
         self._clock = clock
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._counts = counts
-        self._first_byte_timeout = first_byte_timeout
+        self._timers = Timers(timeouts)
         self._access_log = access_log
         self._actions: deque[Action] = deque()
         self._carrying = False
@@ -78,7 +79,8 @@ class Router:
     def park(self, parked: Parked) -> None:
         """Put a request at the end of the line."""
         self._arrivals = parked.arrival = self._arrivals + 1
-        self._do(self._dispatcher.submit(parked, self._clock.seconds()))
+        now = parked.since = self._clock.seconds()
+        self._do(self._dispatcher.submit(parked, now))
 
     def leave(self, parked: Deferred[ClientConnection]) -> None:
         """A request that waits was cancelled."""
@@ -192,16 +194,7 @@ class Router:
         """Some time has passed."""
         now = self._clock.seconds()
         self._do(self._dispatcher.tick(now))
-        if self._first_byte_timeout:
-            self._expire(now - self._first_byte_timeout)
-
-    def _expire(self, limit: float) -> None:
-        """End the requests assigned before ``limit`` whose answer has not begun."""
-        for parked, since in tuple(self._assigned.items()):
-            if since > limit:
-                break
-            if parked.relay is not None and not parked.exchange.answer_begun:
-                parked.relay.expire(RelayOutcome.FIRST_BYTE_TIMEOUT)
+        self._timers.tick(self._assigned, now)
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""

@@ -43,6 +43,8 @@ class Settings:
     queue_timeout: float
     queue_limit: int
     first_byte_timeout: float
+    idle_timeout: float
+    total_timeout: float
     retry_limit: int
     head_limit: int
     header_count_limit: int

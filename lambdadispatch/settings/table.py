@@ -175,7 +175,19 @@ SETTINGS = (
         "first_byte_timeout",
         kinds.seconds(0, 900),
         120.0,
-        "How long the answer to an assigned request may take to begin; 0 sets no limit.",
+        "How long the answer to a request that was sent may take to begin; 0 sets no limit.",
+    ),
+    Setting(
+        "idle_timeout",
+        kinds.seconds(0, 900),
+        120.0,
+        "How long nothing may pass within a request or an answer; 0 sets no limit.",
+    ),
+    Setting(
+        "total_timeout",
+        kinds.seconds(0, 86400),
+        0.0,
+        "How long a request may take from its arrival to its end; 0 sets no limit.",
     ),
     Setting(
         "retry_limit",

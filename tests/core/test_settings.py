@@ -105,6 +105,8 @@ CASES: dict[str, Case] = {
     "queue_timeout": seconds(0.1, 900),
     "queue_limit": whole(1, 10_000_000),
     "first_byte_timeout": seconds(0, 900),
+    "idle_timeout": seconds(0, 900),
+    "total_timeout": seconds(0, 86400),
     "retry_limit": whole(0, 100),
     "head_limit": whole(1024, 1_048_576),
     "header_count_limit": whole(1, 10_000),
