@@ -19,17 +19,19 @@ starting instance has no slots yet).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
+from lambdadispatch.core.bounds import longest_wait, most_waiting
 from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
 from lambdadispatch.core.peak import Peak
 from lambdadispatch.core.resting import Resting
 from lambdadispatch.core.roster import Instance, Roster
 from lambdadispatch.core.scaling import Scaling
+from lambdadispatch.core.start_times import StartTimes
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.core.waiting import Place, WaitingLine
 
@@ -49,10 +51,21 @@ class _Run(NamedTuple):
 
 
 class Dispatcher:
-    """All decisions for one pool. Requests and channels are whatever the caller hashes."""
+    """All decisions for one pool. Requests and channels are whatever the caller hashes.
 
-    def __init__(self, limits: PoolLimits, scaling: Scaling, gate: StartGate) -> None:
+    ``octets`` says how much memory is held for a request that waits.
+    """
+
+    def __init__(
+        self,
+        limits: PoolLimits,
+        scaling: Scaling,
+        gate: StartGate,
+        octets: Callable[[Hashable], int] | None = None,
+    ) -> None:
         self._limits = limits
+        self._octets = octets
+        self._start_times = StartTimes()
         # The same few pairs of (waiting, running) come again and again.
         self._scaling = lru_cache(maxsize=REMEMBERED)(scaling)
         self._gate = gate
@@ -74,6 +87,26 @@ class Dispatcher:
     def waiting(self) -> int:
         """Requests in the line."""
         return len(self._line)
+
+    @property
+    def waiting_octets(self) -> int:
+        """What is held for them."""
+        return self._line.octets
+
+    @property
+    def most_waiting(self) -> int:
+        """How many may wait now."""
+        return most_waiting(self._limits, self._roster.open)
+
+    @property
+    def queue_timeout(self) -> float:
+        """Seconds that a request may wait now."""
+        return longest_wait(self._limits, self._start_times)
+
+    @property
+    def start_time(self) -> float:
+        """Seconds that starts have taken of late (median); 0 before the first."""
+        return self._start_times.median
 
     @property
     def running(self) -> int:
@@ -125,14 +158,21 @@ class Dispatcher:
         """A request arrived."""
         if self._draining:
             return [Refuse(request, RequestOutcome.DRAINING)]
-        if len(self._line) >= self._limits.queue_limit:
-            return [Refuse(request, RequestOutcome.QUEUE_FULL)]
         instance = None if self._line else self._roster.least_busy()
         if instance is None:
-            self._line.join(request, now)
-            return self._start(now)
+            return self._join(request, now)
         # Nobody waits and somebody is free: the newcomer is first in line and leaves it at once.
         return [self._assign(instance, request, self._line.pass_through(now)), *self._start(now)]
+
+    def _join(self, request: Hashable, now: float) -> list[Action]:
+        limits, line = self._limits, self._line
+        octets = self._octets(request) if self._octets is not None else 0
+        if len(line) >= most_waiting(limits, self._roster.open) or (
+            limits.queue_octets and line.octets + octets > limits.queue_octets
+        ):
+            return [Refuse(request, RequestOutcome.QUEUE_FULL)]
+        line.join(request, now, octets)
+        return self._start(now)
 
     def cancel(self, request: Hashable, now: float) -> list[Action]:
         """The client of a waiting request is gone."""
@@ -177,7 +217,9 @@ class Dispatcher:
             return []
         if self._draining:
             return [Refuse(again, RequestOutcome.DRAINING)]
-        self._line.rejoin(again, run.place._replace(since=now) if anew else run.place)
+        octets = self._octets(again) if self._octets is not None else 0
+        place = Place(run.place.number, now if anew else run.place.since, octets)
+        self._line.rejoin(again, place)
         return self._settle(now)
 
     # -- channels
@@ -207,8 +249,10 @@ class Dispatcher:
 
         A start that was given up is retired at once, and so is one that comes while draining.
         """
-        if self._starting.pop(start, None) is None:
+        since = self._starting.pop(start, None)
+        if since is None:
             return [Retire(name, "given_up")]
+        self._start_times.note(now - since)
         self._gate.succeeded()
         instance = Instance(name, self._limits.max_concurrent)
         self._roster.add(instance)
@@ -259,7 +303,7 @@ class Dispatcher:
         """Time has passed: end what has waited too long, start what was held back."""
         actions: list[Action] = [
             Refuse(request, RequestOutcome.QUEUE_TIMEOUT)
-            for request in self._line.take_since(now - self._limits.queue_timeout)
+            for request in self._line.take_since(now - self.queue_timeout)
         ]
         for instance in self._resting.over(now):
             self._roster.rested(instance)

@@ -10,15 +10,17 @@ class PoolLimits:
     """What bounds a pool. Times are in seconds.
 
     ``max_concurrent`` requests an instance, ``multiplier`` as in ``scaling``, ``max_instances`` in
-    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout``; an invocation that
-    has not called back after ``start_timeout`` is given up. An idle instance may leave if it has
-    not been wanted for ``idle_window``.
+    all, ``queue_limit`` requests waiting, each for at most ``queue_timeout`` (None for either: as
+    ``bounds`` says); an invocation that has not called back after ``start_timeout`` is given up. An
+    idle instance may leave if it has not been wanted for ``idle_window``. ``queue_octets`` may be
+    held for those who wait, 0 being no bound.
     """
 
     max_concurrent: int
     multiplier: int
     max_instances: int
-    queue_limit: int
-    queue_timeout: float
+    queue_limit: int | None
+    queue_timeout: float | None
     start_timeout: float
     idle_window: float
+    queue_octets: int = 0

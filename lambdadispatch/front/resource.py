@@ -16,6 +16,7 @@ from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import RelayOutcome
 from lambdadispatch.http11.resource import ResourceRequest
+from lambdadispatch.http11.server import HELD_OCTETS
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
 
 OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOutcome}
@@ -23,11 +24,14 @@ OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOu
 
 
 class Refused(Exception):
-    """A parked request will not be assigned; ``outcome`` says why."""
+    """A parked request will not be assigned; ``outcome`` says why. If its client may come again, it
+    is told to after ``retry_after`` seconds.
+    """
 
-    def __init__(self, outcome: RequestOutcome) -> None:
+    def __init__(self, outcome: RequestOutcome, retry_after: int = 1) -> None:
         super().__init__(outcome.value)
         self.outcome = outcome
+        self.retry_after = retry_after
 
 
 class Parked(Deferred[ClientConnection]):
@@ -52,6 +56,17 @@ class Parked(Deferred[ClientConnection]):
         self.arrival = 0
         self.assignment = 0
         self.since = 0.0
+
+    @property
+    def octets(self) -> int:
+        """The most that may be held for it while it waits: its head, and as much of its body as a
+        connection reads ahead.
+        """
+        head = self.exchange.head
+        if head is None:
+            return 0
+        body = HELD_OCTETS if head.body < 0 else min(head.body, HELD_OCTETS)
+        return len(head.target) + len(head.fields.end_to_end_block) + body
 
     # -- Returning, for its relay
 
@@ -143,7 +158,8 @@ class FrontResource(Resource):
         if failure.check(CancelledError) is not None:
             return
         failure.trap(Refused)
-        outcome = cast(Refused, failure.value).outcome
+        refused = cast(Refused, failure.value)
+        outcome = refused.outcome
         parked.exchange.on_lost = None
-        answer_reason(parked.exchange, STATUS[outcome], outcome)
+        answer_reason(parked.exchange, STATUS[outcome], outcome, refused.retry_after)
         self.queue.ended(parked, outcome)

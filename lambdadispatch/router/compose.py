@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
@@ -19,7 +19,7 @@ from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.scaling import ALGORITHMS
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.front.answers import answer_reason
-from lambdadispatch.front.resource import FrontResource
+from lambdadispatch.front.resource import FrontResource, Parked
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
@@ -106,9 +106,15 @@ def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
         queue_timeout=settings.queue_timeout,
         start_timeout=settings.start_timeout,
         idle_window=settings.instance_idle,
+        queue_octets=settings.queue_bytes_limit,
     )
     gate = StartGate(settings.backoff_first, settings.backoff_most, random)
-    return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)
+    octets = _octets if settings.queue_bytes_limit else None
+    return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate, octets)
+
+
+def _octets(request: Hashable) -> int:
+    return cast(Parked, request).octets
 
 
 def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:

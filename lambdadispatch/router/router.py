@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -25,6 +26,7 @@ from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
+from lambdadispatch.core.pace import Pace
 from lambdadispatch.front.resource import Parked, Refused
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import NACKED
@@ -35,6 +37,9 @@ from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.session import NACK, Message
 
 log = make_logger()
+
+LONGEST_RETRY: Final = 120
+"""Seconds after which a client that was refused is told to come again, at most."""
 
 FAILURES: Final = {
     RequestOutcome.ANSWER_LOST: InstanceFailure.LOST,
@@ -71,6 +76,7 @@ class Router:
         self._assigned: dict[Parked, float] = {}
         self._arrivals = 0
         self._assignments = 0
+        self._pace = Pace()
         self._quiet: list[Deferred[None]] = []
         fleet.owner = self
 
@@ -195,6 +201,15 @@ class Router:
         now = self._clock.seconds()
         self._do(self._dispatcher.tick(now))
         self._timers.tick(self._assigned, now)
+        self._pace.note(self._assignments, now)
+
+    def _retry_after(self, outcome: RequestOutcome) -> int:
+        """Seconds until the line may be shorter: what it takes to serve it, or to start."""
+        if outcome is not RequestOutcome.QUEUE_FULL:
+            return 1
+        rate = self._pace.per_second(self._assignments, self._clock.seconds())
+        seconds = self._dispatcher.waiting / rate if rate else self._dispatcher.start_time
+        return max(1, min(LONGEST_RETRY, ceil(seconds)))
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
@@ -233,6 +248,10 @@ class Router:
         dispatcher = self._dispatcher
         return {
             "waiting": dispatcher.waiting,
+            "waiting_octets": dispatcher.waiting_octets,
+            "most_waiting": dispatcher.most_waiting,
+            "queue_timeout": round(dispatcher.queue_timeout, 3),
+            "start_time": round(dispatcher.start_time, 3),
             "running": dispatcher.running,
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
@@ -264,7 +283,7 @@ class Router:
         elif isinstance(action, Refuse):
             parked = cast(Parked, action.request)
             if not parked.called:
-                parked.errback(Refused(action.outcome))
+                parked.errback(Refused(action.outcome, self._retry_after(action.outcome)))
         elif isinstance(action, Invoke):
             self._fleet.invoke(action.start)
         elif isinstance(action, Retire):

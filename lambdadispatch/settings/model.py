@@ -40,8 +40,9 @@ class Settings:
     env_var_for_callback_ip: str
     callback_port: int | None
     lambda_service_url: str | None
-    queue_timeout: float
-    queue_limit: int
+    queue_timeout: float | None
+    queue_limit: int | None
+    queue_bytes_limit: int
     first_byte_timeout: float
     idle_timeout: float
     total_timeout: float

@@ -167,10 +167,24 @@ SETTINGS = (
     Setting(
         "queue_timeout",
         kinds.seconds(0.1, 900),
-        30.0,
-        "How long a request may wait for a channel.",
+        None,
+        "How long a request may wait for a channel; default: 3.5 times what starts take (median), "
+        "at least 10 and at most 120 s.",
     ),
-    Setting("queue_limit", kinds.whole(1, 10_000_000), 10_000, "Most requests that may wait."),
+    Setting(
+        "queue_limit",
+        kinds.whole(1, 10_000_000),
+        None,
+        "Most requests that may wait; default: 10 times what the open instances can run at once, "
+        "at least 100.",
+    ),
+    Setting(
+        "queue_bytes_limit",
+        kinds.whole(0, 1 << 40),
+        128 << 20,
+        "Most bytes that may be held for requests that wait, heads and what is read ahead of "
+        "bodies (up to 64 KiB each); 0 sets no limit.",
+    ),
     Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),

@@ -7,6 +7,7 @@ code with the core but the actions, the outcomes and the scaling formula.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median_high
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
@@ -22,6 +23,7 @@ class NaiveRequest:
 
     number: int
     since: float
+    octets: int = 0
     outcome: RequestOutcome | None = None
 
 
@@ -63,6 +65,7 @@ class PoolModel:
         self.failures = 0
         self.not_before = 0.0
         self.starts = 0
+        self.start_times: list[float] = []
 
     # -- looking
 
@@ -95,6 +98,16 @@ class PoolModel:
         living = [run for run in self.running if run.instance in self.instances]
         wanted = simple(limits.max_concurrent, limits.multiplier, len(self.waiting), len(living))
         return min(wanted, limits.max_instances)
+
+    def most_waiting(self) -> int:
+        if self.limits.queue_limit is not None:
+            return self.limits.queue_limit
+        return max(100, 10 * self.limits.max_concurrent * len(self.open))
+
+    def queue_timeout(self) -> float:
+        if self.limits.queue_timeout is not None:
+            return self.limits.queue_timeout
+        return min(120.0, max(10.0, 3.5 * median_high(self.start_times[-31:] or [0.0])))
 
     def has_enough(self) -> bool:
         return self.serving >= self.wanted() or self.capacity == self.limits.max_instances
@@ -136,10 +149,12 @@ class PoolModel:
         waited = self.now - request.since
         match outcome:
             case RequestOutcome.QUEUE_TIMEOUT:
-                assert waited >= self.limits.queue_timeout
+                assert waited >= self.queue_timeout()
             case RequestOutcome.QUEUE_FULL:
                 assert request is self.waiting[-1]
-                assert len(self.waiting) > self.limits.queue_limit
+                octets = sum(each.octets for each in self.waiting)
+                heavy = self.limits.queue_octets and octets > self.limits.queue_octets
+                assert heavy or len(self.waiting) > self.most_waiting()
             case RequestOutcome.DRAINING:
                 assert self.drained
             case RequestOutcome.INVOKE_REFUSED:
@@ -231,6 +246,7 @@ class PoolModel:
 
     def _check_counts(self, dispatcher: Dispatcher) -> None:
         assert dispatcher.waiting == len(self.waiting)
+        assert dispatcher.waiting_octets == sum(request.octets for request in self.waiting)
         assert dispatcher.running == len(self.running)
         assert dispatcher.starting == len(self.starting)
         assert dispatcher.open_instances == len(self.open)
@@ -249,7 +265,7 @@ class PoolModel:
 
     def check_after_tick(self) -> None:
         for request in self.waiting:
-            assert self.now - request.since < self.limits.queue_timeout
+            assert self.now - request.since < self.queue_timeout()
         for _, since in self.starting:
             assert self.now - since < self.limits.start_timeout
         if not self.drained and not self.starting and self.now >= self.not_before:

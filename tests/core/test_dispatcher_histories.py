@@ -32,10 +32,11 @@ LIMITS = st.builds(
     max_concurrent=st.integers(1, 3),
     multiplier=st.integers(1, 3),
     max_instances=st.integers(1, 7),
-    queue_limit=st.integers(1, 20),
-    queue_timeout=st.just(20.0),
+    queue_limit=st.sampled_from([1, 3, 20, None]),
+    queue_timeout=st.sampled_from([20.0, None]),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
+    queue_octets=st.sampled_from([0, 30]),
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
@@ -50,7 +51,7 @@ class Histories(RuleBasedStateMachine):
         self.chance = 0.5
         self.model = PoolModel(limits)
         gate = StartGate(BACKOFF_FIRST, BACKOFF_MOST, lambda: self.chance)
-        self.pool = Dispatcher(limits, simple, gate)
+        self.pool = Dispatcher(limits, simple, gate, lambda request: request.octets)
         self.names = 0
 
     def do(self, actions: list[Action]) -> None:
@@ -66,7 +67,7 @@ class Histories(RuleBasedStateMachine):
     def requests_arrive(self, count: int) -> None:
         model = self.model
         for _ in range(count):
-            request = NaiveRequest(len(model.arrived), model.now)
+            request = NaiveRequest(len(model.arrived), model.now, len(model.arrived) * 7 % 11)
             model.arrived.append(request)
             model.waiting.append(request)
             self.do(self.pool.submit(request, model.now))
@@ -118,7 +119,7 @@ class Histories(RuleBasedStateMachine):
         run = model.running[pick % len(model.running)]
         self.failed(run, failure)
         since = model.now if failure is LOST else run.request.since
-        again = NaiveRequest(run.request.number, since)
+        again = NaiveRequest(run.request.number, since, run.request.octets)
         model.running.remove(run)
         model.waiting.append(again)
         self.do(self.pool.returned(run.request, again, model.now, anew=failure is LOST))
@@ -192,7 +193,8 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK, channels=st.integers(0, 4))
     def instance_opens(self, pick: int, channels: int) -> None:
         model = self.model
-        start, _ = model.starting.pop(pick % len(model.starting))
+        start, since = model.starting.pop(pick % len(model.starting))
+        model.start_times.append(model.now - since)
         instance = NaiveInstance(self.name("i"))
         model.instances.append(instance)
         model.succeeded()

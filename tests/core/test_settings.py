@@ -104,6 +104,7 @@ CASES: dict[str, Case] = {
     ),
     "queue_timeout": seconds(0.1, 900),
     "queue_limit": whole(1, 10_000_000),
+    "queue_bytes_limit": whole(0, 1 << 40),
     "first_byte_timeout": seconds(0, 900),
     "idle_timeout": seconds(0, 900),
     "total_timeout": seconds(0, 86400),
