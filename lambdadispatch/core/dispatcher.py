@@ -21,19 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from typing import NamedTuple
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
-from lambdadispatch.core.bounds import longest_wait, most_waiting
+from lambdadispatch.core.bounds import most_waiting
 from lambdadispatch.core.limits import PoolLimits
+from lambdadispatch.core.live_sets import LiveSets, Run
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
 from lambdadispatch.core.peak import Peak
-from lambdadispatch.core.resting import Resting
-from lambdadispatch.core.roster import Instance, Roster
+from lambdadispatch.core.roster import Instance
 from lambdadispatch.core.scaling import Scaling
-from lambdadispatch.core.start_times import StartTimes
 from lambdadispatch.core.starts import StartGate
-from lambdadispatch.core.waiting import Place, WaitingLine
+from lambdadispatch.core.waiting import Place
 
 __all__ = ["Dispatcher", "PoolLimits"]
 
@@ -43,14 +41,7 @@ FAILURES_TOLD = 3
 """After this many failed starts in a row those who wait are told, if nothing else runs."""
 
 
-class _Run(NamedTuple):
-    """Where a request runs, and the place in line it came from."""
-
-    instance: Instance
-    place: Place
-
-
-class Dispatcher:
+class Dispatcher(LiveSets):
     """All decisions for one pool. Requests and channels are whatever the caller hashes.
 
     ``octets`` says how much memory is held for a request that waits.
@@ -63,85 +54,14 @@ class Dispatcher:
         gate: StartGate,
         octets: Callable[[Hashable], int] | None = None,
     ) -> None:
-        self._limits = limits
+        super().__init__(limits)
         self._octets = octets
-        self._start_times = StartTimes()
         # The same few pairs of (waiting, running) come again and again.
         self._scaling = lru_cache(maxsize=REMEMBERED)(scaling)
         self._gate = gate
-        self._line = WaitingLine()
-        self._roster = Roster()
-        self._resting = Resting()
-        self._running: dict[Hashable, _Run] = {}
-        # Assigned to an instance that is gone, and not ended yet: these want no other instance.
-        self._stranded: dict[Hashable, _Run] = {}
-        self._channels: dict[Hashable, Instance] = {}
-        self._starting: dict[int, float] = {}
         self._starts = 0
         self._draining = False
         self._wanted = Peak(limits.idle_window)
-
-    # -- what there is now
-
-    @property
-    def waiting(self) -> int:
-        """Requests in the line."""
-        return len(self._line)
-
-    @property
-    def waiting_octets(self) -> int:
-        """What is held for them."""
-        return self._line.octets
-
-    @property
-    def most_waiting(self) -> int:
-        """How many may wait now."""
-        return most_waiting(self._limits, self._roster.open)
-
-    @property
-    def queue_timeout(self) -> float:
-        """Seconds that a request may wait now."""
-        return longest_wait(self._limits, self._start_times)
-
-    @property
-    def start_time(self) -> float:
-        """Seconds that starts have taken of late (median); 0 before the first."""
-        return self._start_times.median
-
-    @property
-    def running(self) -> int:
-        """Requests assigned and not finished."""
-        return len(self._running) + len(self._stranded)
-
-    @property
-    def starting(self) -> int:
-        """Invocations that have not called back."""
-        return len(self._starting)
-
-    @property
-    def open_instances(self) -> int:
-        """Instances that take requests."""
-        return self._roster.open
-
-    @property
-    def draining_instances(self) -> int:
-        """Instances that finish what they run."""
-        return len(self._roster) - self._roster.open
-
-    @property
-    def resting_instances(self) -> int:
-        """Instances that are given nothing for a while because they failed."""
-        return len(self._resting)
-
-    @property
-    def quarantined_instances(self) -> int:
-        """Those of them that failed often."""
-        return len(self._resting.quarantined)
-
-    @property
-    def idle_channels(self) -> int:
-        """Channels on which nothing runs."""
-        return len(self._channels)
 
     @property
     def why_not_ready(self) -> str | None:
@@ -269,10 +189,19 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
+        if instance in self._lifetimes.expiring:
+            return self._retire_replaced(now)
         others = self._serving - (instance not in self._resting.quarantined)
         if others < max(self._desired, self._wanted.at(now)):
             return []
         return self._retire(instance, "idle")
+
+    def leave_planned(self, name: str, leaves_in: float, now: float) -> list[Action]:
+        """An instance says in how many seconds it will have to leave."""
+        instance = self._roster.get(name)
+        if instance is not None and not instance.draining:
+            self._lifetimes.note(instance, leaves_in, self.start_time, now)
+        return []
 
     def instance_leaving(self, name: str, reason: str, now: float) -> list[Action]:
         """An instance will leave: nothing new for it."""
@@ -290,6 +219,7 @@ class Dispatcher:
         if instance is None:
             return []
         self._resting.forget(instance)
+        self._lifetimes.forget(instance)
         for channel in instance.idle:
             self._channels.pop(channel, None)
         instance.idle.clear()
@@ -305,13 +235,14 @@ class Dispatcher:
             Refuse(request, RequestOutcome.QUEUE_TIMEOUT)
             for request in self._line.take_since(now - self.queue_timeout)
         ]
+        self._lifetimes.passed(now)
         for instance in self._resting.over(now):
             self._roster.rested(instance)
         late = now - self._limits.start_timeout
         for start in [start for start, since in self._starting.items() if since <= late]:
             del self._starting[start]
             actions += self._after_failure(StartFailure.SILENT, now)
-        return actions + self._settle(now)
+        return actions + self._settle(now) + self._retire_replaced(now)
 
     def warm_up(self, now: float) -> list[Action]:
         """Start one instance although nothing asks for it yet, if there is none."""
@@ -329,15 +260,6 @@ class Dispatcher:
         return actions
 
     # -- decisions
-
-    @property
-    def _capacity(self) -> int:
-        return len(self._starting) + self._roster.open
-
-    @property
-    def _serving(self) -> int:
-        """Instances that serve, or will."""
-        return self._capacity - len(self._resting.quarantined)
 
     @property
     def _desired(self) -> int:
@@ -360,11 +282,11 @@ class Dispatcher:
         channel, _ = instance.idle.popitem()
         del self._channels[channel]
         instance.running.add(request)
-        self._running[request] = _Run(instance, place)
+        self._running[request] = Run(instance, place)
         self._roster.changed(instance)
         return Assign(request, channel)
 
-    def _take_run(self, request: Hashable) -> _Run | None:
+    def _take_run(self, request: Hashable) -> Run | None:
         run = self._running.pop(request, None) or self._stranded.pop(request, None)
         if run is not None:
             run.instance.running.discard(request)
@@ -375,8 +297,10 @@ class Dispatcher:
         desired = self._desired
         self._wanted.note(desired, now)
         missing = desired - self._capacity
-        if self._resting.quarantined:
-            missing = min(desired - self._serving, self._limits.max_instances - self._capacity)
+        expiring = self._lifetimes.expiring
+        if expiring or self._resting.quarantined:
+            room = self._limits.max_instances - self._capacity + len(expiring)
+            missing = min(desired - self._serving, room)
         if missing <= 0:
             return []
         return self._invoke(self._gate.allowed(missing, len(self._starting), now), now)
@@ -402,9 +326,26 @@ class Dispatcher:
     def _refuse_waiting(self, outcome: RequestOutcome) -> list[Action]:
         return [Refuse(request, outcome) for request in self._line.take_since(float("inf"))]
 
+    def _retire_replaced(self, now: float) -> list[Action]:
+        """Expiring instances leave as soon as enough others can serve: are open, with a channel."""
+        expiring = self._lifetimes.expiring
+        if not expiring:
+            return []
+        ready = [
+            each for each in self._roster.all() if (each.idle or each.running) and not each.shut
+        ]
+        others = len([each for each in ready if each not in expiring])
+        wanted = max(1, self._desired, self._wanted.at(now))
+        actions: list[Action] = []
+        for instance in tuple(expiring) if others else ():
+            if others + len(expiring) > wanted:
+                actions += self._retire(instance, "replaced")
+        return actions
+
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
         self._resting.forget(instance)
+        self._lifetimes.forget(instance)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

@@ -210,6 +210,9 @@ class Fleet:
             return lambda dispatcher, now: dispatcher.instance_leaving(name, message.text, now)
         if message.kind == READY:
             self._ready(session, message.text)
+            if message.leaves_in:
+                left = message.leaves_in
+                return lambda dispatcher, now: dispatcher.leave_planned(name, left, now)
         return None
 
     def _ready(self, session: Session, environment: str) -> None:

@@ -256,6 +256,7 @@ class Router:
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
+            "expiring_instances": dispatcher.expiring_instances,
             "resting_instances": dispatcher.resting_instances,
             "quarantined_instances": dispatcher.quarantined_instances,
             "idle_channels": dispatcher.idle_channels,

@@ -34,6 +34,8 @@ class NaiveInstance:
     idle: list[str] = field(default_factory=list)
     rests_until: float | None = None
     quarantined: bool = False
+    expires: float | None = None
+    expiring: bool = False
     failures: list[float] = field(default_factory=list)
 
 
@@ -91,7 +93,19 @@ class PoolModel:
 
     @property
     def serving(self) -> int:
-        return self.capacity - len(self.quarantined)
+        return self.capacity - len([each for each in self.open if self.away(each)])
+
+    def away(self, instance: NaiveInstance) -> bool:
+        return instance.quarantined or instance.expiring
+
+    @property
+    def expiring(self) -> list[NaiveInstance]:
+        return [instance for instance in self.open if instance.expiring]
+
+    @property
+    def counted(self) -> int:
+        """What must not exceed the largest size of the pool."""
+        return self.capacity - len(self.expiring)
 
     def wanted(self) -> int:
         limits = self.limits
@@ -110,7 +124,7 @@ class PoolModel:
         return min(120.0, max(10.0, 3.5 * median_high(self.start_times[-31:] or [0.0])))
 
     def has_enough(self) -> bool:
-        return self.serving >= self.wanted() or self.capacity == self.limits.max_instances
+        return self.serving >= self.wanted() or self.counted == self.limits.max_instances
 
     def wanted_since(self, past: float) -> int:
         """The most instances wanted later than ``past``, and now."""
@@ -166,7 +180,7 @@ class PoolModel:
 
     def _invoke(self, action: Invoke) -> None:
         assert not self.drained, "a start while draining"
-        assert self.capacity < self.limits.max_instances, "more instances than allowed"
+        assert self.counted < self.limits.max_instances, "more instances than allowed"
         if self.failures:
             assert self.now >= self.not_before, "a start during back-off"
             assert not self.starting, "two starts at once after a failure"
@@ -180,8 +194,24 @@ class PoolModel:
             self.rejected.remove(action.instance)
             return
         assert len(found) == 1 and not found[0].draining
+        if action.reason == "replaced":
+            self._may_replace(found[0])
         found[0].draining = True
         found[0].rests_until = None
+
+    def _may_replace(self, instance: NaiveInstance) -> None:
+        """Others serve, and they are enough."""
+        fit = [each for each in self.open if each.rests_until is None]
+        ready = [each for each in fit if not each.expiring and (each.idle or self.load(each))]
+        assert instance.expiring
+        assert ready
+        assert len(ready) + len(self.expiring) - 1 >= self.wanted()
+
+    def leave_planned(self, instance: NaiveInstance, leaves_in: float) -> None:
+        start = median_high(self.start_times[-31:] or [0.0])
+        lead = min(leaves_in / 2, 60.0, max(1.0, 2 * start))
+        if instance.expires is None:
+            instance.expires = self.now + leaves_in - lead
 
     def _close(self, action: Close) -> None:
         if action.channel in self.rejected:
@@ -221,6 +251,8 @@ class PoolModel:
     def time_passed(self, seconds: float) -> None:
         self.now += seconds
         for instance in self.open:
+            if instance.expires is not None and instance.expires <= self.now:
+                instance.expiring = True
             if instance.rests_until is not None and instance.rests_until <= self.now:
                 instance.rests_until, instance.quarantined = None, False
 
@@ -237,7 +269,7 @@ class PoolModel:
             assert not (self.waiting and self.can_take(instance)), "somebody waits at a free slot"
             assert not (instance.draining and instance.idle), "an idle channel was not closed"
         assert not self.rejected, f"not sent away: {self.rejected}"
-        assert self.capacity <= self.limits.max_instances
+        assert self.counted <= self.limits.max_instances
         if self.drained:
             assert not self.waiting and not self.open
         elif not self.failures:
@@ -253,6 +285,7 @@ class PoolModel:
         assert dispatcher.draining_instances == len(self.instances) - len(self.open)
         resting = [each for each in self.open if each.rests_until is not None]
         assert dispatcher.resting_instances == len(resting)
+        assert dispatcher.expiring_instances == len(self.expiring)
         assert dispatcher.quarantined_instances == len(self.quarantined)
         assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
 

@@ -234,12 +234,22 @@ class Histories(RuleBasedStateMachine):
         model = self.model
         instance = model.instances[pick % len(model.instances)]
         asks = not instance.draining and not model.load(instance)
-        remaining = model.serving - (not instance.quarantined)
+        expiring = instance.expiring
+        remaining = model.serving - (not model.away(instance))
         self.do(self.pool.instance_idle(instance.name, model.now))
+        if expiring:
+            return  # the model looks at who is replaced
         if asks and instance.draining:
             assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
         elif asks:
             assert remaining < model.wanted_since(model.now - 3 * IDLE_WINDOW)
+
+    @precondition(lambda self: self.model.open)
+    @rule(pick=PICK, leaves_in=st.sampled_from([0.5, 2.0, 12.0, 100.0]))
+    def instance_tells_when_it_leaves(self, pick: int, leaves_in: float) -> None:
+        instance = self.model.open[pick % len(self.model.open)]
+        self.model.leave_planned(instance, leaves_in)
+        self.do(self.pool.leave_planned(instance.name, leaves_in, self.model.now))
 
     @precondition(lambda self: self.model.instances)
     @rule(pick=PICK)
