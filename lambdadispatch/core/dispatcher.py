@@ -74,24 +74,25 @@ class Dispatcher(LiveSets):
 
     # -- requests
 
-    def submit(self, request: Hashable, now: float) -> list[Action]:
-        """A request arrived."""
+    def submit(self, request: Hashable, now: float, rank: int = 0) -> list[Action]:
+        """A request arrived; ``rank`` is its class, 0 the highest."""
         if self._draining:
             return [Refuse(request, RequestOutcome.DRAINING)]
         instance = None if self._line else self._roster.least_busy()
         if instance is None:
-            return self._join(request, now)
+            return self._join(request, now, rank)
         # Nobody waits and somebody is free: the newcomer is first in line and leaves it at once.
-        return [self._assign(instance, request, self._line.pass_through(now)), *self._start(now)]
+        place = self._line.pass_through(now, rank)
+        return [self._assign(instance, request, place), *self._start(now)]
 
-    def _join(self, request: Hashable, now: float) -> list[Action]:
+    def _join(self, request: Hashable, now: float, rank: int) -> list[Action]:
         limits, line = self._limits, self._line
         octets = self._octets(request) if self._octets is not None else 0
         if len(line) >= most_waiting(limits, self._roster.open) or (
             limits.queue_octets and line.octets + octets > limits.queue_octets
         ):
             return [Refuse(request, RequestOutcome.QUEUE_FULL)]
-        line.join(request, now, octets)
+        line.join(request, now, octets, rank)
         return self._start(now)
 
     def cancel(self, request: Hashable, now: float) -> list[Action]:
@@ -138,7 +139,8 @@ class Dispatcher(LiveSets):
         if self._draining:
             return [Refuse(again, RequestOutcome.DRAINING)]
         octets = self._octets(again) if self._octets is not None else 0
-        place = Place(run.place.number, now if anew else run.place.since, octets)
+        since = now if anew else run.place.since
+        place = Place(run.place.number, since, octets, run.place.rank)
         self._line.rejoin(again, place)
         return self._settle(now)
 

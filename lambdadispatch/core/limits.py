@@ -13,7 +13,7 @@ class PoolLimits:
     all, ``queue_limit`` requests waiting, each for at most ``queue_timeout`` (None for either: as
     ``bounds`` says); an invocation that has not called back after ``start_timeout`` is given up. An
     idle instance may leave if it has not been wanted for ``idle_window``. ``queue_octets`` may be
-    held for those who wait, 0 being no bound.
+    held for those who wait, 0 being no bound. Requests are of so many ``classes``.
     """
 
     max_concurrent: int
@@ -24,3 +24,4 @@ class PoolLimits:
     start_timeout: float
     idle_window: float
     queue_octets: int = 0
+    classes: int = 1

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from lambdadispatch.core.bounds import longest_wait, most_waiting
+from lambdadispatch.core.classes import ClassedLine
 from lambdadispatch.core.lifetimes import Lifetimes
 from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.resting import Resting
@@ -29,7 +30,9 @@ class LiveSets:
 
     def __init__(self, limits: PoolLimits) -> None:
         self._limits = limits
-        self._line = WaitingLine()
+        self._line: WaitingLine | ClassedLine = (
+            ClassedLine(limits.classes) if limits.classes > 1 else WaitingLine()
+        )
         self._roster = Roster()
         self._resting = Resting()
         self._lifetimes = Lifetimes()

@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A place in line: its number, and when it was taken; ``octets`` are held for the request."""
+    """A place in line: its number, and when it was taken; ``octets`` are held for the request, and
+    ``rank`` is its class where there are any (see ``classes``).
+    """
 
     number: int
     since: float
     octets: int = 0
+    rank: int = 0
 
 
 class WaitingLine:
@@ -38,18 +41,18 @@ class WaitingLine:
     def __contains__(self, request: Hashable) -> bool:
         return request in self._line or request in self._returned
 
-    def join(self, request: Hashable, now: float, octets: int = 0) -> None:
+    def join(self, request: Hashable, now: float, octets: int = 0, rank: int = 0) -> None:
         """Stand at the end."""
         if request in self:
             raise ValueError(f"request {request!r} is already waiting")
         self._numbers += 1
-        self._line[request] = Place(self._numbers, now, octets)
+        self._line[request] = Place(self._numbers, now, octets, rank)
         self.octets += octets
 
-    def pass_through(self, now: float) -> Place:
+    def pass_through(self, now: float, rank: int = 0) -> Place:
         """The place of one that finds the line empty and leaves it at once."""
         self._numbers += 1
-        return Place(self._numbers, now)
+        return Place(self._numbers, now, 0, rank)
 
     def rejoin(self, request: Hashable, place: Place) -> None:
         """Stand again where ``take_first`` took it from; ``since`` may be another time."""

@@ -12,6 +12,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import RelayOutcome
@@ -41,10 +42,12 @@ class Parked(Deferred[ClientConnection]):
     from 1, and ``since`` when that was; ``assignment`` among all that were assigned, 0 until it is.
     ``attempts`` is how often it has been or may yet be sent, the one to come included; ``losses``
     how many of those before ended with their channel; ``kept`` is what they sent of its body.
+    ``rank`` is the number of its class.
     """
 
     attempts = 1
     losses = 0
+    rank = 0
     kept: KeptBody | None = None
 
     def __init__(self, exchange: ServerExchange, front: FrontResource) -> None:
@@ -80,6 +83,7 @@ class Parked(Deferred[ClientConnection]):
         again = Parked(self.exchange, self._front)
         again.arrival = self.arrival
         again.since = self.since
+        again.rank = self.rank
         again.attempts = self.attempts + 1
         again.losses = self.losses + (not nacked)
         again.kept = kept
@@ -107,15 +111,23 @@ class Queue(Interface):
 class FrontResource(Resource):
     """Takes every path; ``health_path``, if set, is answered by the router itself.
 
-    A request whose channel is lost is sent again at most ``retry_limit`` times.
+    A request whose channel is lost is sent again at most ``retry_limit`` times. ``priorities``
+    tells the classes of requests, where there are any.
     """
 
     isLeaf = True
 
-    def __init__(self, queue: Queue, health_path: str | None = None, retry_limit: int = 0) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        health_path: str | None = None,
+        retry_limit: int = 0,
+        priorities: Priorities | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.queue = queue
         self.retry_limit = retry_limit
+        self._priorities = priorities
         self._health_path = health_path.encode() if health_path else None
 
     def render(self, request: ResourceRequest) -> bytes | int:
@@ -124,6 +136,8 @@ class FrontResource(Resource):
             return b"ok\n"
         exchange = request.exchange
         parked = Parked(exchange, self)
+        if self._priorities is not None:
+            parked.rank = self._priorities.rank(request.head)
         parked.addCallbacks(self._assigned, self._refused, (parked,), {}, (parked,))
         self.queue.park(parked)
         if not parked.called:

@@ -19,6 +19,7 @@ from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.scaling import ALGORITHMS
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.resource import FrontResource, Parked
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
@@ -30,6 +31,7 @@ from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
 from lambdadispatch.router.timers import Timeouts
 from lambdadispatch.settings import Settings
+from lambdadispatch.settings.kinds import classes_of
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL, SESSION
 from lambdadispatch.wire.reader import Limits
@@ -107,6 +109,7 @@ def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
         start_timeout=settings.start_timeout,
         idle_window=settings.instance_idle,
         queue_octets=settings.queue_bytes_limit,
+        classes=len(classes_of(settings.priority_classes)) if settings.priority_header else 1,
     )
     gate = StartGate(settings.backoff_first, settings.backoff_most, random)
     octets = _octets if settings.queue_bytes_limit else None
@@ -125,12 +128,20 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
 
     return HttpServer(
         ResourceServer(
-            FrontResource(router, settings.front_health_path, settings.retry_limit)
+            FrontResource(
+                router, settings.front_health_path, settings.retry_limit, _priorities(settings)
+            )
         ).on_request,
         refused,
         limits=_limits(settings),
         patience=round(settings.keep_alive_timeout),
     )
+
+
+def _priorities(settings: Settings) -> Priorities | None:
+    if settings.priority_header is None:
+        return None
+    return Priorities(settings.priority_header, classes_of(settings.priority_classes))
 
 
 def _control(

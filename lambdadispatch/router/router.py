@@ -86,7 +86,7 @@ class Router:
         """Put a request at the end of the line."""
         self._arrivals = parked.arrival = self._arrivals + 1
         now = parked.since = self._clock.seconds()
-        self._do(self._dispatcher.submit(parked, now))
+        self._do(self._dispatcher.submit(parked, now, parked.rank))
 
     def leave(self, parked: Deferred[ClientConnection]) -> None:
         """A request that waits was cancelled."""

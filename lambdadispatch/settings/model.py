@@ -43,6 +43,8 @@ class Settings:
     queue_timeout: float | None
     queue_limit: int | None
     queue_bytes_limit: int
+    priority_header: str | None
+    priority_classes: str
     first_byte_timeout: float
     idle_timeout: float
     total_timeout: float

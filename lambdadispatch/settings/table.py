@@ -186,6 +186,20 @@ SETTINGS = (
         "bodies (up to 64 KiB each); 0 sets no limit.",
     ),
     Setting(
+        "priority_header",
+        kinds.field_name(),
+        None,
+        "Header field whose value is the class of a request; without it there are no classes. It "
+        "is passed on. Any client can send it, so who may is to be decided before the router.",
+    ),
+    Setting(
+        "priority_classes",
+        kinds.classes(),
+        "high,normal",
+        "Classes of requests, from the highest to the lowest, to which who names none or another "
+        "belongs. A higher one is always served first.",
+    ),
+    Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),
         120.0,

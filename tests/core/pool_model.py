@@ -24,6 +24,7 @@ class NaiveRequest:
     number: int
     since: float
     octets: int = 0
+    rank: int = 0
     outcome: RequestOutcome | None = None
 
 
@@ -146,10 +147,14 @@ class PoolModel:
                 self._close(action)
 
     def _assign(self, action: Assign) -> None:
-        assert action.request is min(self.waiting, key=lambda request: request.number)
+        first = min(self.waiting, key=lambda request: (request.rank, request.number))
+        assert action.request is first, "overtaken"
         holders = [each for each in self.instances if action.channel in each.idle]
         assert len(holders) == 1, f"{action.channel} is idle at {len(holders)} instances"
         assert self.can_take(holders[0]), f"{holders[0]} was given a request"
+        # So nobody is above any number of requests while another that can take one is below it.
+        loads = [self.load(each) for each in self.instances if self.can_take(each)]
+        assert self.load(holders[0]) == min(loads), "a busier instance was chosen"
         holders[0].idle.remove(action.channel)
         self.waiting.remove(action.request)
         self.running.append(NaiveRun(action.request, action.channel, holders[0]))

@@ -37,6 +37,7 @@ LIMITS = st.builds(
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
     queue_octets=st.sampled_from([0, 30]),
+    classes=st.sampled_from([1, 3]),
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
@@ -67,10 +68,12 @@ class Histories(RuleBasedStateMachine):
     def requests_arrive(self, count: int) -> None:
         model = self.model
         for _ in range(count):
-            request = NaiveRequest(len(model.arrived), model.now, len(model.arrived) * 7 % 11)
+            number = len(model.arrived)
+            rank = number * 5 % 7 % model.limits.classes
+            request = NaiveRequest(number, model.now, number * 7 % 11, rank)
             model.arrived.append(request)
             model.waiting.append(request)
-            self.do(self.pool.submit(request, model.now))
+            self.do(self.pool.submit(request, model.now, rank))
 
     @precondition(lambda self: self.model.waiting)
     @rule(pick=PICK)
@@ -119,7 +122,7 @@ class Histories(RuleBasedStateMachine):
         run = model.running[pick % len(model.running)]
         self.failed(run, failure)
         since = model.now if failure is LOST else run.request.since
-        again = NaiveRequest(run.request.number, since, run.request.octets)
+        again = NaiveRequest(run.request.number, since, run.request.octets, run.request.rank)
         model.running.remove(run)
         model.waiting.append(again)
         self.do(self.pool.returned(run.request, again, model.now, anew=failure is LOST))

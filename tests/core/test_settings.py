@@ -105,6 +105,8 @@ CASES: dict[str, Case] = {
     "queue_timeout": seconds(0.1, 900),
     "queue_limit": whole(1, 10_000_000),
     "queue_bytes_limit": whole(0, 1 << 40),
+    "priority_header": text(["X-Class", "p"], ["", "X Class", "X:", "x" * 65]),
+    "priority_classes": text(["a,b", "high, low, none"], ["", "a", "a,a", "a,,b", "a,b c", ",a"]),
     "first_byte_timeout": seconds(0, 900),
     "idle_timeout": seconds(0, 900),
     "total_timeout": seconds(0, 86400),

@@ -93,6 +93,46 @@ class OrderTests(SystemCase):
         self.assertEqual(self.paths[1:], sorted(self.paths[1:]))
 
 
+class ClassTests(SystemCase):
+    def setUp(self) -> None:
+        self.build(
+            max_concurrent_count=1,
+            max_instances=1,
+            priority_header="X-Class",
+            priority_classes="gold, silver, lead",
+        )
+
+    def ask_as(self, name: str, path: str) -> None:
+        self.ask(get(path, f"X-Class: {name}"))
+
+    def serve_all(self) -> None:
+        while self.host.open:
+            self.call.respond()
+            self.network.pump()
+
+    def test_class_first_and_then_arrival(self) -> None:
+        self.ask(get("/first"))
+        for number, name in enumerate(["lead", "gold", "none", "silver", "gold", "silver"]):
+            self.ask_as(name, f"/{name}{number}")
+        self.ask(get("/unnamed"))
+        self.serve_all()
+        self.assertEqual(
+            self.paths,
+            ["/first", "/gold1", "/gold4", "/silver3", "/silver5", "/lead0", "/none2", "/unnamed"],
+        )
+        self.assertEqual(self.call.head.fields.get(b"x-class"), None)
+        self.assertEqual(self.host.calls[1].head.fields.get(b"x-class"), b"gold")
+
+    def test_who_returns_stands_before_its_class_and_not_before_higher_ones(self) -> None:
+        self.ask_as("silver", "/lost")
+        self.ask_as("gold", "/gold")
+        self.ask_as("silver", "/silver")
+        self.kill_instances()
+        self.advance(0.1)
+        self.serve_all()
+        self.assertEqual(self.paths, ["/lost", "/gold", "/lost", "/silver"])
+
+
 class LimitTests(SystemCase):
     def test_no_instance_in_time(self) -> None:
         self.build(100.0, queue_timeout=5, start_timeout=500)
