@@ -192,8 +192,10 @@ class Dispatcher(LiveSets):
         if instance is None or instance.draining or instance.running:
             return []
         if instance in self._lifetimes.expiring:
-            return self._retire_replaced(now)
-        others = self._serving - (instance not in self._resting.quarantined)
+            # Who replaces it has not come yet: only those that are open count.
+            others = self._roster.open - len(self._resting.quarantined.keys() | {instance})
+        else:
+            others = self._serving - (instance not in self._resting.quarantined)
         if others < max(self._desired, self._wanted.at(now)):
             return []
         return self._retire(instance, "idle")

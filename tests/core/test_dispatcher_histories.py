@@ -238,10 +238,11 @@ class Histories(RuleBasedStateMachine):
         instance = model.instances[pick % len(model.instances)]
         asks = not instance.draining and not model.load(instance)
         expiring = instance.expiring
+        fit = [each for each in model.open if each is not instance and not each.quarantined]
         remaining = model.serving - (not model.away(instance))
         self.do(self.pool.instance_idle(instance.name, model.now))
         if expiring:
-            return  # the model looks at who is replaced
+            remaining = len(fit)
         if asks and instance.draining:
             assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
         elif asks:
