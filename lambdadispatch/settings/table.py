@@ -96,7 +96,12 @@ SETTINGS = (
         "Scale for max_concurrent_count / this many requests an instance, rounded up.",
     ),
     Setting("scaling_algorithm", kinds.word("simple"), "simple", "How instances are counted."),
-    Setting("max_instances", kinds.whole(1, 100_000), 1000, "Most instances at any time."),
+    Setting(
+        "max_instances",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most instances at any time, not counting those that leave or are just being replaced.",
+    ),
     Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
     Setting(
         "allow_insecure_control_channel",

@@ -20,6 +20,7 @@ from lambdadispatch.control.claims import (
 )
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import SILENT_PINGS as ROUTER_SILENT_PINGS
+from lambdadispatch.front.relay import REPLAY_OCTETS
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.router.compose import CONTROL_PATIENCE
@@ -224,4 +225,5 @@ def test_the_numbers() -> None:
         "octets of a channel's head, default of `head_limit`": settings.head_limit,
         "fields of a channel's head, default of `header_count_limit`": settings.header_count_limit,
         "octets of a chunk's size line": CHUNK_LINE_LIMIT,
+        "octets of a request's body that the router keeps to send it again": REPLAY_OCTETS,
     }
