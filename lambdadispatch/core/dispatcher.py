@@ -2,8 +2,12 @@
 
 Theory of operation. Events come in as method calls, decisions go out as lists of actions. After
 each event either nobody waits or no instance can take a request; that is the whole invariant, and
-``_settle`` restores it. Requests are taken strictly in the order in which they arrived, so a
-newcomer joins the line even when a slot is free and is then first in it.
+``_settle`` restores it. Requests are taken strictly in the order in which they arrived (by class
+first, where there are classes), so a newcomer joins the line even when a slot is free and is then
+first in it. One that was not served returns to the place it had.
+
+The sets and their sizes are in ``live_sets``; how long the line may be in ``bounds``, who is given
+nothing because it failed in ``resting``, who is to be replaced in ``lifetimes``.
 
 How many instances there should be is asked of the scaling function after each event; the
 difference to those that live or are starting goes through the start gate. An instance with
