@@ -30,6 +30,11 @@ PATIENCE = 5.0
 """Seconds from being connected to being admitted."""
 
 
+def make_nonce() -> str:
+    """32 hexadecimal digits that nobody can guess."""
+    return secrets.token_hex(16)
+
+
 class DialError(Exception):
     """The router did not admit the connection; ``reason`` is one word, ``final`` whether asking
     again is of no use.
@@ -52,10 +57,15 @@ class Dialer:
         self._payload = payload
 
     def dial(
-        self, purpose: str, successor: Successor, on_closed: Callable[[], None]
+        self,
+        purpose: str,
+        successor: Successor,
+        on_closed: Callable[[], None],
+        nonce: str | None = None,
     ) -> Deferred[None]:
         """Open a connection for ``purpose``, which ``successor`` takes over once it is admitted.
 
+        ``nonce``, a new one of ``make_nonce``, names it; without one it is made here.
         Fires then, or fails with DialError. After it has fired, ``on_closed`` is called once when
         the connection is gone.
         """
@@ -65,7 +75,7 @@ class Dialer:
             payload.instance,
             purpose,
             payload.secret,
-            secrets.token_hex(16),
+            nonce or make_nonce(),
         )
         opening = Opening(render_own(head), successor, on_closed)
         timer = self._clock.callLater(PATIENCE, opening.give_up)

@@ -2,8 +2,12 @@
 
 Theory of operation. Events come in as method calls, decisions go out as lists of actions. After
 each event either nobody waits or no instance can take a request; that is the whole invariant, and
-``_settle`` restores it. Requests are taken strictly in the order in which they arrived, so a
-newcomer joins the line even when a slot is free and is then first in it.
+``_settle`` restores it. Requests are taken strictly in the order in which they arrived (by class
+first, where there are classes), so a newcomer joins the line even when a slot is free and is then
+first in it. One that was not served returns to the place it had.
+
+The sets and their sizes are in ``live_sets``; how long the line may be in ``bounds``, who is given
+nothing because it failed in ``resting``, who is to be replaced in ``lifetimes``.
 
 How many instances there should be is asked of the supply after each event, and what it starts is
 one more sort of action. An instance with nothing to do asks whether it may leave: the decision is
@@ -16,17 +20,18 @@ starting instance has no slots yet).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
 
 from lambdadispatch.core.actions import Action, Assign, Close, Refuse, Retire
+from lambdadispatch.core.bounds import most_waiting
 from lambdadispatch.core.limits import PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
-from lambdadispatch.core.roster import Instance, Roster
+from lambdadispatch.core.live_sets import LiveSets, Run
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
+from lambdadispatch.core.roster import Instance
 from lambdadispatch.core.scaling import Algorithm
 from lambdadispatch.core.starts import StartGate
 from lambdadispatch.core.supply import Supply
-from lambdadispatch.core.waiting import Place, WaitingLine
+from lambdadispatch.core.waiting import Place
 
 __all__ = ["FAILURES_TOLD", "Dispatcher", "PoolLimits"]
 
@@ -34,63 +39,27 @@ FAILURES_TOLD = 3
 """After this many failed starts in a row those who wait are told, if nothing else runs."""
 
 
-class _Run(NamedTuple):
-    """Where a request runs, and the place in line it came from."""
+class Dispatcher(LiveSets):
+    """All decisions for one pool. Requests and channels are whatever the caller hashes.
 
-    instance: Instance
-    place: Place
+    ``octets`` says how much memory is held for a request that waits.
+    """
 
-
-class Dispatcher:
-    """All decisions for one pool. Requests and channels are whatever the caller hashes."""
-
-    def __init__(self, limits: PoolLimits, algorithm: Algorithm, gate: StartGate) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        limits: PoolLimits,
+        algorithm: Algorithm,
+        gate: StartGate,
+        octets: Callable[[Hashable], int] | None = None,
+    ) -> None:
         scaling = algorithm(limits.max_concurrent, limits.multiplier)
-        self._supply = Supply(limits, scaling, gate)
+        super().__init__(limits, Supply(limits, scaling, gate))
+        self._octets = octets
         self._gate = gate
         self._unready = self._supply.unready
-        self._line = WaitingLine()
-        self._roster = Roster()
-        self._running: dict[Hashable, _Run] = {}
-        # Assigned to an instance that is gone, and not ended yet: these want no other instance.
-        self._stranded: dict[Hashable, _Run] = {}
-        self._channels: dict[Hashable, Instance] = {}
         self._arrived = 0
         self._ended = 0
         self._draining = False
-
-    # -- what there is now
-
-    @property
-    def waiting(self) -> int:
-        """Requests in the line."""
-        return len(self._line)
-
-    @property
-    def running(self) -> int:
-        """Requests assigned and not finished."""
-        return len(self._running) + len(self._stranded)
-
-    @property
-    def starting(self) -> int:
-        """Invocations that have not called back."""
-        return len(self._supply.starting)
-
-    @property
-    def open_instances(self) -> int:
-        """Instances that take requests."""
-        return self._roster.open
-
-    @property
-    def draining_instances(self) -> int:
-        """Instances that finish what they run."""
-        return len(self._roster) - self._roster.open
-
-    @property
-    def idle_channels(self) -> int:
-        """Channels on which nothing runs."""
-        return len(self._channels)
 
     @property
     def why_not_ready(self) -> str | None:
@@ -106,19 +75,28 @@ class Dispatcher:
 
     # -- requests
 
-    def submit(self, request: Hashable, now: float) -> list[Action]:
-        """A request arrived."""
+    def submit(self, request: Hashable, now: float, rank: int = 0) -> list[Action]:
+        """A request arrived; ``rank`` is its class, 0 the highest."""
         if self._draining:
             return [Refuse(request, RequestOutcome.DRAINING)]
-        if len(self._line) >= self._limits.queue_limit:
-            return [Refuse(request, RequestOutcome.QUEUE_FULL)]
-        self._arrived += 1
         instance = None if self._line else self._roster.least_busy()
         if instance is None:
-            self._line.join(request, now)
-            return self._start(now)
+            return self._join(request, now, rank)
+        self._arrived += 1
         # Nobody waits and somebody is free: the newcomer is first in line and leaves it at once.
-        return [self._assign(instance, request, self._line.pass_through(now)), *self._start(now)]
+        place = self._line.pass_through(now, rank)
+        return [self._assign(instance, request, place), *self._start(now)]
+
+    def _join(self, request: Hashable, now: float, rank: int) -> list[Action]:
+        limits, line = self._limits, self._line
+        octets = self._octets(request) if self._octets is not None else 0
+        if len(line) >= most_waiting(limits, self._roster.open) or (
+            limits.queue_octets and line.octets + octets > limits.queue_octets
+        ):
+            return [Refuse(request, RequestOutcome.QUEUE_FULL)]
+        self._arrived += 1
+        line.join(request, now, octets, rank)
+        return self._start(now)
 
     def cancel(self, request: Hashable, now: float) -> list[Action]:
         """The client of a waiting request is gone."""
@@ -149,12 +127,35 @@ class Dispatcher:
 
     def assignment_failed(self, request: Hashable, now: float) -> list[Action]:
         """The channel was gone before anything was sent: the request takes its old place."""
+        return self.returned(request, request, now)
+
+    def request_failed(
+        self, request: Hashable, failure: InstanceFailure, now: float
+    ) -> list[Action]:
+        """Its instance failed an assigned request; told before ``finished`` or ``returned``."""
+        run = self._running.get(request)
+        if run is not None and not run.instance.draining:
+            rests = failure is not InstanceFailure.SLOW
+            if self._resting.failed(run.instance, rests, now, self._roster.open):
+                self._roster.rest(run.instance)
+        return []
+
+    def returned(
+        self, request: Hashable, again: Hashable, now: float, *, anew: bool = False
+    ) -> list[Action]:
+        """An assigned request was not served and, as ``again``, takes its old place.
+
+        ``anew`` is whether its time in the line is counted from now: it has run meanwhile.
+        """
         run = self._take_run(request)
         if run is None:
             return []
         if self._draining:
-            return [Refuse(request, RequestOutcome.DRAINING)]
-        self._line.rejoin(request, run.place)
+            return [Refuse(again, RequestOutcome.DRAINING)]
+        octets = self._octets(again) if self._octets is not None else 0
+        since = now if anew else run.place.since
+        place = Place(run.place.number, since, octets, run.place.rank)
+        self._line.rejoin(again, place)
         return self._settle(now)
 
     # -- channels
@@ -186,8 +187,10 @@ class Dispatcher:
 
         A start that was given up is retired at once, and so is one that comes while draining.
         """
-        if not self._supply.called_back(start, name):
+        since = self._supply.called_back(start, name)
+        if since is None:
             return [Retire(name, "given_up")]
+        self._start_times.note(now - since)
         instance = Instance(name, self._limits.max_concurrent)
         self._roster.add(instance)
         return self._retire(instance, "drain") if self._draining else self._settle(now)
@@ -211,8 +214,21 @@ class Dispatcher:
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
-        may_leave = self._supply.may_spare(*self._demand, now)
-        return self._retire(instance, "idle") if may_leave else []
+        if instance in self._lifetimes.expiring:
+            # Who replaces it has not come yet: only those that are open count.
+            others = self._roster.open - len(self._resting.quarantined.keys() | {instance})
+        else:
+            others = self._serving - (instance not in self._resting.quarantined)
+        if others < self._supply.enough(*self._demand, now):
+            return []
+        return self._retire(instance, "idle")
+
+    def leave_planned(self, name: str, leaves_in: float, now: float) -> list[Action]:
+        """An instance says in how many seconds it will have to leave."""
+        instance = self._roster.get(name)
+        if instance is not None and not instance.draining:
+            self._lifetimes.note(instance, leaves_in, self.start_time, now)
+        return []
 
     def instance_leaving(self, name: str, reason: str, now: float) -> list[Action]:
         """An instance will leave: nothing new for it."""
@@ -233,6 +249,8 @@ class Dispatcher:
         instance = self._roster.remove(name)
         if instance is None:
             return []
+        self._resting.forget(instance)
+        self._lifetimes.forget(instance)
         for channel in instance.idle:
             self._channels.pop(channel, None)
         instance.idle.clear()
@@ -255,11 +273,15 @@ class Dispatcher:
         self._supply.observe(self._arrived, self._ended + self.running, now)
         outcome = self._why_late
         actions: list[Action] = [
-            Refuse(request, outcome)
-            for request in self._line.take_since(now - self._limits.queue_timeout)
+            Refuse(request, outcome) for request in self._line.take_since(now - self.queue_timeout)
         ]
+        self._lifetimes.passed(now)
+        for instance in self._resting.over(now):
+            self._roster.rested(instance)
         actions += self._give_up(now) + self._settle(now)
-        return actions if self._draining else actions + self._scale_in(now)
+        if self._draining:
+            return actions
+        return actions + self._retire_replaced(now) + self._scale_in(now)
 
     def keep(self, minimum: int) -> None:
         """From the next tick on so many instances are to be there, asked for or not."""
@@ -281,10 +303,6 @@ class Dispatcher:
         return actions
 
     # -- decisions
-
-    @property
-    def _capacity(self) -> int:
-        return len(self._supply.starting) + self._roster.open
 
     @property
     def _demand(self) -> tuple[int, int, int]:
@@ -312,11 +330,11 @@ class Dispatcher:
         channel, _ = instance.idle.popitem()
         del self._channels[channel]
         instance.running.add(request)
-        self._running[request] = _Run(instance, place)
+        self._running[request] = Run(instance, place)
         self._roster.changed(instance)
         return Assign(request, channel)
 
-    def _take_run(self, request: Hashable) -> _Run | None:
+    def _take_run(self, request: Hashable) -> Run | None:
         run = self._running.pop(request, None) or self._stranded.pop(request, None)
         if run is not None:
             run.instance.running.discard(request)
@@ -325,7 +343,12 @@ class Dispatcher:
 
     def _start(self, now: float) -> list[Action]:
         instances = self._roster.open
-        missing = self._supply.missing(len(self._line), len(self._running), instances, now)
+        away = expiring = 0
+        if self._lifetimes.expiring or self._resting.quarantined:
+            away, expiring = self._away, len(self._lifetimes.expiring)
+        missing = self._supply.missing(
+            len(self._line), len(self._running), instances, now, away, expiring
+        )
         if missing <= 0:
             return []
         actions: list[Action] = [*self._supply.start(missing, instances, now)]
@@ -345,7 +368,8 @@ class Dispatcher:
         return actions
 
     def _scale_in(self, now: float) -> list[Action]:
-        if not self._supply.has_surplus(*self._demand, now):
+        waiting, running, instances = self._demand
+        if not self._supply.has_surplus(waiting, running, instances - self._away, now):
             return []
         instance = self._roster.least_busy()
         return [] if instance is None else self._retire(instance, "surplus")
@@ -363,9 +387,27 @@ class Dispatcher:
     def _refuse_waiting(self, outcome: RequestOutcome) -> list[Action]:
         return [Refuse(request, outcome) for request in self._line.take_since(float("inf"))]
 
+    def _retire_replaced(self, now: float) -> list[Action]:
+        """Expiring instances leave as soon as enough others can serve: are open, with a channel."""
+        expiring = self._lifetimes.expiring
+        if not expiring:
+            return []
+        ready = [
+            each for each in self._roster.all() if (each.idle or each.running) and not each.shut
+        ]
+        others = len([each for each in ready if each not in expiring])
+        wanted = max(1, self._supply.enough(*self._demand, now))
+        actions: list[Action] = []
+        for instance in tuple(expiring) if others else ():
+            if others + len(expiring) > wanted:
+                actions += self._retire(instance, "replaced")
+        return actions
+
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
         self._unready.pop(instance.name, None)
+        self._resting.forget(instance)
+        self._lifetimes.forget(instance)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

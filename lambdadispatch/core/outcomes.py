@@ -26,6 +26,10 @@ class RequestOutcome(StrEnum):
     """The application's response broke the rules of HTTP."""
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     """The application's response did not begin in time."""
+    IDLE_TIMEOUT = "idle_timeout"
+    """Nothing passed in either direction for too long."""
+    TOTAL_TIMEOUT = "total_timeout"
+    """The whole request took too long."""
     QUEUE_TIMEOUT = "queue_timeout"
     """No instance took it in time."""
     QUEUE_FULL = "queue_full"
@@ -65,3 +69,14 @@ class StartFailure(StrEnum):
     """The function ended, failed or crashed before it offered a channel."""
     SILENT = "silent"
     """It did not call back, or offered no channel, within the limit."""
+
+
+class InstanceFailure(StrEnum):
+    """How an instance failed a request that it was given."""
+
+    LOST = "lost"
+    """The channel ended before the response did."""
+    REFUSED = "refused"
+    """It said that it has not touched the request and cannot (a nack)."""
+    SLOW = "slow"
+    """The response did not begin in time, or stood still."""

@@ -49,8 +49,20 @@ class Supply:
 
     # -- more
 
-    def missing(self, waiting: int, running: int, instances: int, now: float) -> int:
-        """How many are wanted and allowed, and neither open nor starting; asked for every event."""
+    def missing(
+        self,
+        waiting: int,
+        running: int,
+        instances: int,
+        now: float,
+        away: int = 0,
+        expiring: int = 0,
+    ) -> int:
+        """How many are wanted and allowed, and neither open nor starting; asked for every event.
+
+        ``away`` of the instances do not count as serving; the ``expiring`` ones of these do not
+        count against the maximum either.
+        """
         desired = self._scaling.desired(waiting, running, instances, now)
         if desired < self.minimum:  # noqa: PLR1730  max() costs a call
             desired = self.minimum
@@ -59,11 +71,17 @@ class Supply:
             desired, brake = self._most, Brake.MAX_INSTANCES
         self._wanted.note(desired, now)
         missing = desired - len(self.starting) - instances
+        if away:
+            room = self._most - len(self.starting) - instances + expiring
+            missing, brake = self._within(missing + away, room, brake)
         if missing > 0:
             self._cap = brake
         elif self.gate.brake is not brake:
             self.gate.rest(brake, now)
         return missing
+
+    def _within(self, missing: int, room: int, brake: Brake | None) -> tuple[int, Brake | None]:
+        return (room, Brake.MAX_INSTANCES) if missing > room else (missing, brake)
 
     def start(self, missing: int, instances: int, now: float) -> list[Invoke]:
         """Start what is missing, as far as the gate lets it through."""
@@ -88,13 +106,14 @@ class Supply:
 
     # -- what becomes of a start
 
-    def called_back(self, start: int, name: str) -> bool:
-        """The invocation of this start is now an instance; False if it was given up."""
+    def called_back(self, start: int, name: str) -> float | None:
+        """The invocation of this start is now an instance; since when it started, None if it was
+        given up.
+        """
         since = self.starting.pop(start, None)
-        if since is None:
-            return False
-        self.unready[name] = since
-        return True
+        if since is not None:
+            self.unready[name] = since
+        return since
 
     def offered(self, name: str) -> None:
         """An instance has offered a channel."""
@@ -111,13 +130,9 @@ class Supply:
 
     # -- less
 
-    def may_spare(self, waiting: int, running: int, instances: int, now: float) -> bool:
-        """Whether one may leave that has nothing to do."""
-        return self._capacity(instances) > self._enough(waiting, running, instances, now)
-
     def has_surplus(self, waiting: int, running: int, instances: int, now: float) -> bool:
         """Whether the least busy is to be drained; to be asked regularly."""
-        if self._capacity(instances) <= self._enough(waiting, running, instances, now):
+        if self._capacity(instances) <= self.enough(waiting, running, instances, now):
             self._surplus_since = None
             return False
         if self._surplus_since is None:
@@ -129,7 +144,8 @@ class Supply:
     def _capacity(self, instances: int) -> int:
         return len(self.starting) + instances
 
-    def _enough(self, waiting: int, running: int, instances: int, now: float) -> int:
+    def enough(self, waiting: int, running: int, instances: int, now: float) -> int:
+        """How many have to stay: those wanted now and at any moment of the last idle window."""
         desired = self.desired(waiting, running, instances, now)
         return max(min(desired, self._most), self._wanted.at(now))
 

@@ -1,4 +1,4 @@
-"""The front's one Resource: every request is parked until a channel takes it, then relayed."""
+"""The front's one Resource: a request is relayed by the channel that takes it, at once or later."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.priority import Priorities
+from lambdadispatch.front.relay import FrontRelay
 from lambdadispatch.front.request import Refused, Request
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import Relay, RelayOutcome
+from lambdadispatch.http11.relay import RelayOutcome
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import CLIENT_GONE
 
@@ -31,18 +33,33 @@ class Queue(Interface):
     def leave(self, request: Request) -> None:
         """A request that waits was cancelled."""
 
+    def returned(self, request: Request, *, nacked: bool) -> None:
+        """A request was not served and takes its old place; ``nacked``: it was not touched."""
+
     def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended."""
 
 
 class FrontResource(Resource):
-    """Takes every path; ``health_path``, if set, is answered by the router itself."""
+    """Takes every path; ``health_path``, if set, is answered by the router itself.
+
+    A request whose channel is lost is sent again at most ``retry_limit`` times. ``priorities``
+    tells the classes of requests, where there are any.
+    """
 
     isLeaf = True
 
-    def __init__(self, queue: Queue, health_path: str | None = None) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        health_path: str | None = None,
+        retry_limit: int = 0,
+        priorities: Priorities | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._queue = queue
+        self.retry_limit = retry_limit
+        self._priorities = priorities
         self._health_path = health_path.encode() if health_path else None
 
     def render(self, request: ResourceRequest) -> bytes | int:
@@ -50,6 +67,8 @@ class FrontResource(Resource):
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
         submitted = Request(request.exchange, self)
+        if self._priorities is not None:
+            submitted.rank = self._priorities.rank(request.head)
         self._queue.submit(submitted)
         if not submitted.decided:
             self._park(submitted)
@@ -64,6 +83,8 @@ class FrontResource(Resource):
             lambda failure: self._failed(request, failure),
         )
 
+    # -- Receiver: what becomes of a request
+
     def assigned(self, request: Request, channel: ClientConnection) -> None:
         """Relay it."""
         exchange = request.exchange
@@ -74,14 +95,22 @@ class FrontResource(Resource):
             request.relay = None
             self._queue.ended(request, OUTCOMES[outcome])
 
-        request.relay = relay = Relay(exchange, channel, answer_reason, over)
+        request.relay = relay = FrontRelay(
+            exchange, channel, answer_reason, over, request, request.kept
+        )
         relay.start()
 
-    def refused(self, request: Request, outcome: RequestOutcome) -> None:
+    def refused(self, request: Request, outcome: RequestOutcome, retry_after: int) -> None:
         """Answer it without an instance."""
         request.exchange.on_lost = None
-        answer_reason(request.exchange, STATUS[outcome], outcome)
+        answer_reason(request.exchange, STATUS[outcome], outcome, retry_after)
         self._queue.ended(request, outcome)
+
+    def came_back(self, request: Request, *, nacked: bool) -> None:
+        """It waits once more, at its old place."""
+        self._queue.returned(request, nacked=nacked)
+        if not request.decided:
+            self._park(request)
 
     def _left(self, request: Request, reason: str) -> None:
         request.cancel()
@@ -94,4 +123,5 @@ class FrontResource(Resource):
         if failure.check(CancelledError) is not None:
             return
         failure.trap(Refused)
-        self.refused(request, cast(Refused, failure.value).outcome)
+        refused = cast(Refused, failure.value)
+        self.refused(request, refused.outcome, refused.retry_after)

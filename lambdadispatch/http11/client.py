@@ -100,9 +100,9 @@ class ClientConnection(StreamProtocol):
         self._sink = None
         self._close(reason, clean=False)
 
-    def lose(self, reason: str) -> None:
-        """End the connection at once; the exchange on it is told that its server is lost."""
-        self._fail("lost")
+    def lose(self, reason: str, told: str = "lost") -> None:
+        """End the connection at once; the exchange on it is ``told`` that its server is lost."""
+        self._fail(told)
         self._reason = reason
         self._close(reason, clean=False)
 

@@ -25,7 +25,7 @@ from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
-from lambdadispatch.wire.exchange_state import CLOSED, UPLOADING
+from lambdadispatch.wire.exchange_state import CLOSED, OPEN, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
 
@@ -43,6 +43,10 @@ class RelayOutcome(StrEnum):
     """The server was lost within the response; the client's connection was cut."""
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     """The response did not begin in time; the client was told 504."""
+    IDLE_TIMEOUT = "idle_timeout"
+    """Nothing passed in either direction for too long; the client was told 504 or cut."""
+    TOTAL_TIMEOUT = "total_timeout"
+    """The whole took too long; the client was told 504 or cut."""
     BAD_REQUEST = "bad_request"
     """The request's body broke the rules."""
     BAD_ANSWER = "bad_answer"
@@ -52,7 +56,13 @@ class RelayOutcome(StrEnum):
 ANSWERED: Final = RelayOutcome.ANSWERED
 """By itself, for it is read at every request."""
 
-_LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short"])
+NACKED: Final = "nacked"
+"""The reason of a loss when the server said that it has not touched the request."""
+
+_UNSENT: Final = frozenset([OPEN, UPLOADING])
+
+LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short", NACKED])
+"""Reasons of ``server_lost`` other than a broken rule."""
 
 Refuse = Callable[[ServerExchange, int, str], None]
 """Answers an exchange with a status and a reason in one word."""
@@ -63,9 +73,21 @@ class Relay:
 
     ``refuse`` answers the exchange when there is no response; ``on_outcome`` is called once, when
     the exchange is over, with the outcome.
+
+    ``spent`` is whether something was passed on that could not be passed on once more: a piece of
+    the request's body, or an interim response. ``moved`` is set by whatever passes; who watches
+    for a standstill clears it, and keeps in ``quiet_since`` when that was.
     """
 
-    __slots__ = ("_connection", "_exchange", "_on_outcome", "_refuse")
+    __slots__ = (
+        "_connection",
+        "_exchange",
+        "_on_outcome",
+        "_refuse",
+        "moved",
+        "quiet_since",
+        "spent",
+    )
 
     def __init__(
         self,
@@ -78,6 +100,9 @@ class Relay:
         self._connection = connection
         self._refuse = refuse
         self._on_outcome: Callable[[RelayOutcome], None] | None = on_outcome
+        self.spent = False
+        self.moved = True
+        self.quiet_since = 0.0
 
     def start(self, extra: bytes = b"") -> None:
         """Send the request's head, with ``extra`` field lines, and let the body follow."""
@@ -88,13 +113,26 @@ class Relay:
         self._connection.send(head, self, extra)
         self._exchange.take(self)
 
-    def expire(self) -> None:
-        """The response has taken too long to begin."""
-        if self._on_outcome is not None and not self._exchange.answer_begun:
-            outcome = RelayOutcome.FIRST_BYTE_TIMEOUT
-            self._connection.cut(outcome)
+    @property
+    def uploading(self) -> bool:
+        """Whether the request is not complete."""
+        return self._connection.state in _UNSENT
+
+    def expire(self, outcome: RelayOutcome) -> None:
+        """It has taken too long, which ``outcome`` names."""
+        exchange = self._exchange
+        if self._on_outcome is None:
+            return
+        self._connection.cut(outcome)
+        if exchange.answer_ended:
+            self._end(RelayOutcome.ANSWERED)
+            exchange.discard()
+        elif exchange.answer_begun:
+            exchange.cut()
             self._end(outcome)
-            self._refuse(self._exchange, 504, outcome)
+        else:
+            self._end(outcome)
+            self._refuse(exchange, 504, outcome)
 
     def _end(self, outcome: RelayOutcome) -> None:
         """Over: report it, and let go of everything, for objects that hold each other have to be
@@ -109,10 +147,12 @@ class Relay:
 
     def request_data(self, data: bytes) -> None:
         """A piece of the request's body."""
+        self.spent = self.moved = True
         self._connection.write(data)
 
     def request_end(self, trailers: Pairs) -> None:
         """The request is complete."""
+        self.spent = self.moved = True
         if self._exchange.answer_ended:
             self._end(ANSWERED)
         self._connection.end(trailers)
@@ -141,13 +181,16 @@ class Relay:
 
     def response_head(self, head: ResponseHead) -> None:
         """A head, interim or final."""
+        self.moved = True
         if head.status < 200:
+            self.spent = True
             self._exchange.interim(head)
         else:
             self._exchange.answer(head)
 
     def response_data(self, data: bytes) -> None:
         """A piece of the response's body."""
+        self.moved = True
         self._exchange.write(data)
 
     def response_end(self, trailers: Pairs) -> None:
@@ -166,7 +209,7 @@ class Relay:
     def server_lost(self, reason: str) -> None:
         """The server's connection failed."""
         exchange = self._exchange
-        broken = reason not in _LOSSES
+        broken = reason not in LOSSES
         if exchange.answer_ended:
             self._end(ANSWERED)
             exchange.discard()

@@ -214,6 +214,10 @@ class ServerConnection(StreamProtocol):
         else:
             self.idle_since = self.server.sweeps
 
+    def decline(self, reason: str) -> bool:
+        """The exchange will not be served; whether the client can be told so. HTTP has no way."""
+        return False
+
     def body_wanted(self) -> None:
         """The exchange takes (more of) the request's body."""
         self._advance()
@@ -278,7 +282,8 @@ class ServerConnection(StreamProtocol):
             exchange.connection_lost(CLIENT_GONE)
 
     def sweep(self, sweeps: int, patience: int) -> None:
-        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over.
+        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over; end what
+        was closed so long ago and cannot be written out.
 
         A body that is only read to keep the connection is not waited for any longer than that.
         """
@@ -287,8 +292,12 @@ class ServerConnection(StreamProtocol):
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif sweeps - self.idle_since > patience and (self.state is IDLE or passing_over):
-            self.lose()
+        elif sweeps - self.idle_since > patience:
+            if self.state is IDLE or passing_over:
+                self.lose()
+            elif self.state is CLOSED:
+                # It waits for a client that does not read what was written.
+                self.transport.abortConnection()
 
     def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""

@@ -245,6 +245,14 @@ class ServerExchange:
         if unread and self._keep:
             self.discard()
 
+    def decline(self, reason: str) -> bool:
+        """Say, instead of answering, that nothing was done for this request and why, in one word.
+
+        True if that was told: the other side then ends the connection, and the request may be
+        served elsewhere. False if it cannot be told, and the request is to be answered.
+        """
+        return not self.answer_begun and self._connection.decline(reason)
+
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
@@ -16,6 +16,8 @@ from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import CallLater, Session
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.priority import Priorities
+from lambdadispatch.front.request import Request
 from lambdadispatch.front.resource import FrontResource
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
@@ -26,7 +28,9 @@ from lambdadispatch.router.invocations import Invocations
 from lambdadispatch.router.minimum import ScheduledMinimum
 from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
+from lambdadispatch.router.timers import Timeouts
 from lambdadispatch.settings import Settings
+from lambdadispatch.settings.kinds import classes_of
 from lambdadispatch.settings.pool import dispatcher_from
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL, SESSION
@@ -81,10 +85,12 @@ def compose(
     )
     router = Router(
         clock,
-        dispatcher_from(settings, chances.random),
+        dispatcher_from(settings, chances.random, _octets),
         fleet,
         counts,
-        first_byte_timeout=settings.first_byte_timeout,
+        timeouts=Timeouts(
+            settings.first_byte_timeout, settings.idle_timeout, settings.total_timeout
+        ),
         access_log=settings.access_log,
         minimum=_minimum(settings, wall),
     )
@@ -105,6 +111,10 @@ def _minimum(settings: Settings, wall: Callable[[], datetime]) -> Callable[[], i
     return ScheduledMinimum(settings.min_instances, windows, settings.time_zone, wall)
 
 
+def _octets(request: Hashable) -> int:
+    return cast(Request, request).octets
+
+
 def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
@@ -112,20 +122,30 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
         answer_reason(exchange, error.status, error.reason)
 
     return HttpServer(
-        ResourceServer(FrontResource(router, settings.front_health_path)).on_request,
+        ResourceServer(
+            FrontResource(
+                router, settings.front_health_path, settings.retry_limit, _priorities(settings)
+            )
+        ).on_request,
         refused,
         limits=_limits(settings),
         patience=round(settings.keep_alive_timeout),
     )
 
 
+def _priorities(settings: Settings) -> Priorities | None:
+    if settings.priority_header is None:
+        return None
+    return Priorities(settings.priority_header, classes_of(settings.priority_classes))
+
+
 def _control(
     settings: Settings, router: Router, claims: Claims, counts: Counts, call_later: CallLater
 ) -> HttpServer:
-    def channel(claim: Claim) -> Channel:
-        return Channel(router, claim, _limits(settings))
+    def channel(claim: Claim, nonce: str) -> Channel:
+        return Channel(router, claim, nonce, _limits(settings))
 
-    def session(claim: Claim) -> Session:
+    def session(claim: Claim, nonce: str) -> Session:
         return Session(router, claim, call_later, settings.ping_interval)
 
     def denied(reason: str) -> None:

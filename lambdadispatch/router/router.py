@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from math import ceil
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -24,15 +25,28 @@ from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
-from lambdadispatch.core.outcomes import RequestOutcome
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
+from lambdadispatch.core.pace import Pace
 from lambdadispatch.front.request import Request
 from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.relay import NACKED
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
+from lambdadispatch.router.timers import NO_TIMEOUTS, Timeouts, Timers
 from lambdadispatch.wire.exchange_state import IDLE
-from lambdadispatch.wire.session import Message
+from lambdadispatch.wire.session import NACK, Message
 
 log = make_logger()
+
+LONGEST_RETRY: Final = 120
+"""Seconds after which a client that was refused is told to come again, at most."""
+
+FAILURES: Final = {
+    RequestOutcome.ANSWER_LOST: InstanceFailure.LOST,
+    RequestOutcome.ANSWER_CUT: InstanceFailure.LOST,
+    RequestOutcome.FIRST_BYTE_TIMEOUT: InstanceFailure.SLOW,
+}
+"""The outcomes for which the instance is to blame."""
 
 
 class Router:
@@ -48,7 +62,7 @@ class Router:
         fleet: Fleet,
         counts: Counts,
         *,
-        first_byte_timeout: float = 0.0,
+        timeouts: Timeouts = NO_TIMEOUTS,
         access_log: bool = False,
         minimum: Callable[[], int] | None = None,
     ) -> None:
@@ -56,7 +70,7 @@ class Router:
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._counts = counts
-        self._first_byte_timeout = first_byte_timeout
+        self._timers = Timers(timeouts)
         self._access_log = access_log
         self._minimum = minimum
         self._actions: deque[Action] = deque()
@@ -64,6 +78,7 @@ class Router:
         self._assigned: dict[Request, float] = {}
         self._arrivals = 0
         self._assignments = 0
+        self._pace = Pace()
         self._quiet: list[Deferred[None]] = []
         fleet.owner = self
 
@@ -72,11 +87,21 @@ class Router:
     def submit(self, request: Request) -> None:
         """A request arrived: it goes to a free channel at once, or to the end of the line."""
         self._arrivals = request.arrival = self._arrivals + 1
-        self._do(self._dispatcher.submit(request, self._clock.seconds()))
+        now = request.since = self._clock.seconds()
+        self._do(self._dispatcher.submit(request, now, request.rank))
 
     def leave(self, request: Request) -> None:
         """A request that waits was cancelled."""
         self._do(self._dispatcher.cancel(request, self._clock.seconds()))
+
+    def returned(self, request: Request, *, nacked: bool) -> None:
+        """A request was not served and takes its old place."""
+        now = self._clock.seconds()
+        failure = InstanceFailure.REFUSED if nacked else InstanceFailure.LOST
+        self._assigned.pop(request, None)
+        self._counts.retries[failure] += 1
+        self._do(self._dispatcher.request_failed(request, failure, now))
+        self._do(self._dispatcher.returned(request, request, now, anew=not nacked))
 
     def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended, in this one outcome.
@@ -93,8 +118,11 @@ class Router:
         if channel.state is IDLE:
             channel.carried = request
         else:
+            now = self._clock.seconds()
+            if outcome in FAILURES:
+                self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
             served = outcome is RequestOutcome.ANSWERED
-            self._do(self._dispatcher.finished(request, self._clock.seconds(), served))
+            self._do(self._dispatcher.finished(request, now, served))
 
     def _log_request(self, request: Request, outcome: RequestOutcome) -> None:
         head = request.exchange.head
@@ -102,12 +130,13 @@ class Router:
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
             "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
-            "invocation {invocation}, instance {instance}, channel {channel}",
+            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
             arrival=request.arrival,
             assignment=request.assignment or None,
+            attempts=request.attempts,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
@@ -148,6 +177,11 @@ class Router:
 
     def session_message(self, session: Session, message: Message) -> None:
         """An instance reported something."""
+        if message.kind == NACK:
+            channel = self._fleet.channel_refused(session.instance, message)
+            if channel is not None:
+                channel.lose(NACKED, NACKED)
+            return
         report = self._fleet.session_message(session, message)
         if report is not None:
             self._do(report(self._dispatcher, self._clock.seconds()))
@@ -171,16 +205,16 @@ class Router:
         if self._minimum is not None:
             self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
-        if self._first_byte_timeout:
-            self._expire(now - self._first_byte_timeout)
+        self._timers.tick(self._assigned, now)
+        self._pace.note(self._assignments, now)
 
-    def _expire(self, limit: float) -> None:
-        """End the requests assigned before ``limit`` whose answer has not begun."""
-        for request, since in tuple(self._assigned.items()):
-            if since > limit:
-                break
-            if request.relay is not None and not request.exchange.answer_begun:
-                request.relay.expire()
+    def _retry_after(self, outcome: RequestOutcome) -> int:
+        """Seconds until the line may be shorter: what it takes to serve it, or to start."""
+        if outcome is not RequestOutcome.QUEUE_FULL:
+            return 1
+        rate = self._pace.per_second(self._assignments, self._clock.seconds())
+        seconds = self._dispatcher.waiting / rate if rate else self._dispatcher.start_time
+        return max(1, min(LONGEST_RETRY, ceil(seconds)))
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
@@ -219,10 +253,17 @@ class Router:
         dispatcher = self._dispatcher
         return {
             "waiting": dispatcher.waiting,
+            "waiting_octets": dispatcher.waiting_octets,
+            "most_waiting": dispatcher.most_waiting,
+            "queue_timeout": round(dispatcher.queue_timeout, 3),
+            "start_time": round(dispatcher.start_time, 3),
             "running": dispatcher.running,
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
+            "expiring_instances": dispatcher.expiring_instances,
+            "resting_instances": dispatcher.resting_instances,
+            "quarantined_instances": dispatcher.quarantined_instances,
             "idle_channels": dispatcher.idle_channels,
             "capacity": dispatcher.capacity_state(self._clock.seconds()),
             "instances": self._fleet.state(),
@@ -253,7 +294,7 @@ class Router:
         elif isinstance(action, Refuse):
             request = cast(Request, action.request)
             if not request.decided:
-                request.refuse(action.outcome)
+                request.refuse(action.outcome, self._retry_after(action.outcome))
         elif isinstance(action, Invoke):
             self._fleet.invoke(action.start)
         elif isinstance(action, Retire):

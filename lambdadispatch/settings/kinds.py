@@ -29,6 +29,7 @@ _FUNCTION = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
 _PATH = re.compile(r"/[!-\"$->@-~]*")
 
 
@@ -211,3 +212,26 @@ def _is_zone(value: str) -> bool:
         return bool(value) and ZoneInfo(value).key == value
     except (LookupError, OSError):
         return False
+
+
+def field_name() -> Kind:
+    """Give the kind for the name of a header field: RFC 9110 section 5.1."""
+    return text("the name of a header field", _FIELD.fullmatch)
+
+
+def classes() -> Kind:
+    """Give the kind for a list of classes, a str to be read with ``classes_of``."""
+    return text(
+        "2 to 16 different names with commas between, of what a header field's name may have",
+        lambda value: _are_classes(classes_of(value)),
+    )
+
+
+def classes_of(value: str) -> tuple[str, ...]:
+    """The names in such a list."""
+    return tuple(name.strip() for name in value.split(","))
+
+
+def _are_classes(names: tuple[str, ...]) -> bool:
+    fit = all(_FIELD.fullmatch(name) for name in names)
+    return fit and 2 <= len(names) <= 16 and len(set(names)) == len(names)

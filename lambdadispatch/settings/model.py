@@ -52,9 +52,15 @@ class Settings:
     env_var_for_callback_ip: str
     callback_port: int | None
     lambda_service_url: str | None
-    queue_timeout: float
-    queue_limit: int
+    queue_timeout: float | None
+    queue_limit: int | None
+    queue_bytes_limit: int
+    priority_header: str | None
+    priority_classes: str
     first_byte_timeout: float
+    idle_timeout: float
+    total_timeout: float
+    retry_limit: int
     head_limit: int
     header_count_limit: int
     instance_idle: float

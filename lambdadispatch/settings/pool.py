@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from lambdadispatch.core.breaker import Breaker
@@ -12,13 +12,18 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.scaling import ALGORITHMS
 from lambdadispatch.core.starts import StartGate
+from lambdadispatch.settings.kinds import classes_of
 from lambdadispatch.settings.model import Settings
 
 MB_PER_GB: Final = 1024
 
 
-def dispatcher_from(settings: Settings, random: Callable[[], float]) -> Dispatcher:
-    """``random`` gives numbers in [0, 1)."""
+def dispatcher_from(
+    settings: Settings,
+    random: Callable[[], float],
+    octets: Callable[[Hashable], int] | None = None,
+) -> Dispatcher:
+    """``random`` gives numbers in [0, 1); ``octets`` what is held for a request that waits."""
     gate = StartGate(
         settings.backoff_first,
         settings.backoff_most,
@@ -27,7 +32,9 @@ def dispatcher_from(settings: Settings, random: Callable[[], float]) -> Dispatch
         breaker=Breaker(),
         budget=_budget(settings),
     )
-    return Dispatcher(_limits(settings), ALGORITHMS[settings.scaling_algorithm], gate)
+    algorithm = ALGORITHMS[settings.scaling_algorithm]
+    counted = octets if settings.queue_bytes_limit else None
+    return Dispatcher(_limits(settings), algorithm, gate, counted)
 
 
 def _limits(settings: Settings) -> PoolLimits:
@@ -41,6 +48,8 @@ def _limits(settings: Settings) -> PoolLimits:
         idle_window=settings.instance_idle,
         min_instances=settings.min_instances,
         scale_in_delay=settings.scale_in_delay,
+        queue_octets=settings.queue_bytes_limit,
+        classes=len(classes_of(settings.priority_classes)) if settings.priority_header else 1,
     )
 
 

@@ -120,7 +120,8 @@ SETTINGS = (
         "max_instances",
         kinds.whole(1, 100_000),
         1000,
-        "Most instances open or starting, in all workers; those that are leaving are not counted.",
+        "Most instances open or starting, in all workers, not counting those that leave or are "
+        "just being replaced.",
     ),
     Setting(
         "min_instances",
@@ -243,20 +244,61 @@ SETTINGS = (
     Setting(
         "queue_timeout",
         kinds.seconds(0.1, 900),
-        30.0,
-        "How long a request may wait for a channel.",
+        None,
+        "How long a request may wait for a channel; default: 3.5 times what starts take (median), "
+        "at least 10 and at most 120 s.",
     ),
     Setting(
         "queue_limit",
         kinds.whole(1, 10_000_000),
-        10_000,
-        "Most requests that may wait, in all workers.",
+        None,
+        "Most requests that may wait, in all workers; default: 10 times what open instances can "
+        "run at once, at least 100.",
+    ),
+    Setting(
+        "queue_bytes_limit",
+        kinds.whole(0, 1 << 40),
+        128 << 20,
+        "Most bytes that may be held for requests that wait, heads and what is read ahead of "
+        "bodies (up to 64 KiB each); 0 sets no limit.",
+    ),
+    Setting(
+        "priority_header",
+        kinds.field_name(),
+        None,
+        "Header field whose value is the class of a request; without it there are no classes. It "
+        "is passed on. Any client can send it, so who may is to be decided before the router.",
+    ),
+    Setting(
+        "priority_classes",
+        kinds.classes(),
+        "high,normal",
+        "Classes of requests, from the highest to the lowest, to which who names none or another "
+        "belongs. A higher one is always served first.",
     ),
     Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),
         120.0,
-        "How long the answer to an assigned request may take to begin; 0 sets no limit.",
+        "How long the answer to a request that was sent may take to begin; 0 sets no limit.",
+    ),
+    Setting(
+        "idle_timeout",
+        kinds.seconds(0, 900),
+        120.0,
+        "How long nothing may pass within a request or an answer; 0 sets no limit.",
+    ),
+    Setting(
+        "total_timeout",
+        kinds.seconds(0, 86400),
+        0.0,
+        "How long a request may take from its arrival to its end; 0 sets no limit.",
+    ),
+    Setting(
+        "retry_limit",
+        kinds.whole(0, 100),
+        2,
+        "How often a request may be sent again when its instance is lost; 0 sends none again.",
     ),
     Setting(
         "head_limit",

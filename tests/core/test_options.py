@@ -204,7 +204,7 @@ def test_help_shows_every_setting(setting: Setting) -> None:
 
 def test_help_tells_defaults() -> None:
     shown = " ".join(Options(environ={}).getUsage(width=120).split())
-    for default in ("5002", "30 s", "2 x max_concurrent_count", "false", "none"):
+    for default in ("5002", "60 s", "2 x max_concurrent_count", "false", "none"):
         assert f"[default: {default}]" in shown
 
 

@@ -136,7 +136,7 @@ class CrashTests(StartCase):
         self.assertEqual(self.answer(client).status, 200)
 
     def test_a_crash_while_it_serves(self) -> None:
-        self.build_noting()
+        self.build_noting(retry_limit=0)
         client = self.ask(get("/x"))
         self.crash(self.system.aws.started[0])
         self.network.pump()
