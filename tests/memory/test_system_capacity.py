@@ -18,7 +18,7 @@ class MinimumTests(LeavingCase):
         self.advance(200)
         self.assertGreater(len(self.system.aws.started), 2)
         self.assertEqual(self.pool["open_instances"], 2)
-        self.assertEqual(set(self.reasons), {"deadline"})
+        self.assertEqual(set(self.reasons), {"replaced"})
 
     def test_a_request_meets_a_warm_instance(self) -> None:
         self.build(cold_start=5.0, min_instances=1)

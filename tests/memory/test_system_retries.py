@@ -206,8 +206,12 @@ class LimitTests(SystemCase):
         self.assert_refused(self.lose_it(1), 502, "answer_lost")
 
     def test_more(self) -> None:
-        self.build(retry_limit=5)
-        self.assert_refused(self.lose_it(6), 502, "answer_lost")
+        self.build(retry_limit=3)
+        self.assert_refused(self.lose_it(4), 502, "answer_lost")
+
+    def test_instances_that_keep_ending_open_the_breaker_first(self) -> None:
+        self.build(retry_limit=10)
+        self.assert_refused(self.lose_it(5), 503, "breaker_open")
 
 
 class PlaceTests(SystemCase):

@@ -126,7 +126,7 @@ class ProgressTests(SynchronousTestCase):
         self.backend = MemoryBackend()
         service = RouterService(
             chosen,
-            compose(chosen, clock, self.aws, clock.callLater, chances),
+            compose(chosen, clock, self.aws, clock.callLater, chances, lambda: BEGINNING),
             clock,
             MemoryEndpoints(self.network),
             self.backend,
