@@ -13,7 +13,7 @@ help:
 	@echo "make run     serve the demo application on http://localhost:$(PORT)"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make compile compile the hot modules by mypyc; make clean undoes it"
+	@echo "make compile build with the path of a request compiled, into build/compiled"
 	@echo "make bench   measure (needs wrk; installs it as a system package when root)"
 	@echo "make clean   remove what was made"
 
@@ -38,13 +38,12 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 compile: $(STAMP)
-	@echo "compiling the hot modules (about a minute; needs a C compiler)"
-	@LAMBDADISPATCH_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace
+	@echo "compiling the path of a request into build/compiled (about a minute; needs a C compiler)"
+	@LAMBDADISPATCH_COMPILE=1 $(BIN)/python setup.py --quiet build --build-base build/made --build-lib build/compiled
 
 # CASE, ROUNDS, SECONDS, CONTENDERS and ROUTER_FLAGS reach it through the environment.
 bench: $(STAMP)
 	@$(BIN)/python -m bench
 
 clean:
-	find lambdadispatch -name '*.so' -delete
-	rm -rf *__mypyc*.so $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis

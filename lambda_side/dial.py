@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lambdadispatch.http11.stream import Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.control import upgrade_request
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -27,6 +28,11 @@ from lambdadispatch.wire.response_reader import ResponseReader
 
 PATIENCE = 5.0
 """Seconds from being connected to being admitted."""
+
+
+def make_nonce() -> str:
+    """32 hexadecimal digits that nobody can guess."""
+    return secrets.token_hex(16)
 
 
 class DialError(Exception):
@@ -51,10 +57,15 @@ class Dialer:
         self._payload = payload
 
     def dial(
-        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+        self,
+        purpose: str,
+        successor: Successor,
+        on_closed: Callable[[], None],
+        nonce: str | None = None,
     ) -> Deferred[None]:
         """Open a connection for ``purpose``, which ``successor`` takes over once it is admitted.
 
+        ``nonce``, a new one of ``make_nonce``, names it; without one it is made here.
         Fires then, or fails with DialError. After it has fired, ``on_closed`` is called once when
         the connection is gone.
         """
@@ -64,7 +75,7 @@ class Dialer:
             payload.instance,
             purpose,
             payload.secret,
-            secrets.token_hex(16),
+            nonce or make_nonce(),
         )
         opening = Opening(render_own(head), successor, on_closed)
         timer = self._clock.callLater(PATIENCE, opening.give_up)
@@ -93,7 +104,7 @@ class Opening(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, request: bytes, successor: Protocol, on_closed: Callable[[], None]) -> None:
+    def __init__(self, request: bytes, successor: Successor, on_closed: Callable[[], None]) -> None:
         self.admitted: Deferred[None] = Deferred()
         self._request = request
         self._successor = successor

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.control.claims import DENIAL_STATUS, Claim, Claims, Denial
+from lambdadispatch.http11 import stream
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
@@ -22,8 +22,8 @@ log = Logger()
 
 JSON: Final = (b"Content-Type", b"application/json")
 
-Successor = Callable[[Claim], Protocol]
-"""Makes the protocol that takes an admitted connection over."""
+Successor = Callable[[Claim, str], stream.Successor]
+"""Makes the protocol that takes an admitted connection over; the text is its nonce."""
 
 OnDenied = Callable[[str], None]
 """Counts a denial by its word."""
@@ -127,16 +127,17 @@ class UpgradeResource(Resource):
             return tell(request, 405, "method_not_allowed")
         if fields.upgrade != protocol or b"upgrade" not in fields.connection:
             return ask_to_upgrade(request.exchange, protocol)
+        nonce = (request.getHeader(NONCE_FIELD) or b"").decode("ascii", "replace")
         admitted = self._claims.admit(
             self._instance,
             self._purpose,
-            (request.getHeader(NONCE_FIELD) or b"").decode("ascii", "replace"),
+            nonce,
             (request.getHeader(PROOF_FIELD) or b"").decode("ascii", "replace"),
         )
         if isinstance(admitted, Denial):
             return self._deny(request, admitted)
         head = response(101, ((b"Connection", b"Upgrade"), (b"Upgrade", protocol)), 0)
-        request.exchange.switch(head, self._successor(admitted))
+        request.exchange.switch(head, self._successor(admitted, nonce))
         return NOT_DONE_YET
 
     def _deny(self, request: ResourceRequest, denial: Denial) -> bytes:

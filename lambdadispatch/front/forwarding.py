@@ -175,7 +175,7 @@ class Forwarding:
 
     def send_on(self, exchange: ServerExchange) -> bytes:
         """The request goes to an application: take away what is not to reach it, and return the
-        lines to add. To be called once for each request that arrived.
+        lines to add. To be called once for each request: one that is sent again has them.
         """
         head = exchange.head
         assert head is not None, "what could not be read is not sent on"

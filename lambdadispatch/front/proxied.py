@@ -2,7 +2,7 @@
 
 Until the header is complete the connection is an idle one of which nothing is read as HTTP; then
 it knows who its client is and is served like any other. Nothing is wrapped, so what follows costs
-the same. The header is required: who could leave it out could also claim to be anybody.
+one look. The header is required: who could leave it out could also claim to be anybody.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from lambdadispatch.front.admission import Closed, FrontAdmission
 from lambdadispatch.http11.server import HttpServer, ServerConnection
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import CLOSED
 from lambdadispatch.wire.proxy_protocol import Proxied, read_proxy_header
 
 
@@ -53,37 +53,39 @@ class ProxiedConnection(ServerConnection):
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived, of the header first."""
-        if self._header is None or self.state is State.CLOSED:
-            return
-        self._header += data
+        came = self._header
+        if came is None:
+            super().dataReceived(data)
+        elif self.state is not CLOSED:
+            self._header = came + data
+            self._read_header(self._header)
+
+    def _read_header(self, came: bytes) -> None:
         try:
-            header = read_proxy_header(self._header)
+            header = read_proxy_header(came)
         except RemoteProtocolError:
             self._turn_away(Closed.BAD_PROXY_HEADER)
             return
         if header is None:
             return
-        rest, self._header = self._header[header.octets :], None
+        self._header = None
         if header.proxied is not None:
             self._ends = _addresses(header.proxied)
         if not self._admission.meet(self):
             self.cut()
             return
-        # From here on as if there had been no header, without one more call for each piece.
-        self.dataReceived = super().dataReceived  # type: ignore[method-assign]
-        if rest:
-            self.dataReceived(rest)
+        if len(came) > header.octets:
+            self.dataReceived(came[header.octets :])
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
         self._header = None
-        vars(self).pop("dataReceived", None)  # which holds this object
         super().connectionLost(reason)
 
     def sweep(self, sweeps: int, patience: int) -> None:
         """Close if the header does not come."""
         most = self.server.connection_limits.head_sweeps or patience
-        if self._header is None or self.state is State.CLOSED:
+        if self._header is None or self.state is CLOSED:
             super().sweep(sweeps, patience)
         elif sweeps - self.idle_since > most:
             self._turn_away(Closed.PROXY_HEADER_TIMEOUT)

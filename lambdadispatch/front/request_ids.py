@@ -7,8 +7,6 @@ request, and is unique, not secret: nobody may take the knowledge of an id for a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import count, repeat
 from typing import Final
 
 from lambdadispatch.wire.fields import Fields, NameSet
@@ -22,16 +20,21 @@ NO_NAMES: Final = NameSet(())
 class RequestIds:
     """Makes the lines of one field ``name``; empty ones if ``name`` is None.
 
-    ``random`` is the part that is made once: a few hexadecimal digits. ``next_line()`` is the line
-    of the next request.
+    ``random`` is the part that is made once: a few hexadecimal digits.
     """
 
     def __init__(self, name: str | None, random: str) -> None:
         self._name = b"" if name is None else name.encode()
-        begin = b"%b: %b-" % (self._name, random.encode())
-        lines: Iterator[bytes] = (begin + b"%x\r\n" % number for number in count(1))
+        self._line = b"%b: %b-%%x\r\n" % (self._name, random.encode())
+        self._number = 0
         self.names = NameSet([self._name.lower()]) if self._name else NO_NAMES
-        self.next_line = lines.__next__ if self._name else repeat(b"").__next__
+
+    def next_line(self) -> bytes:
+        """The line of the next request."""
+        if not self._name:
+            return b""
+        self._number += 1
+        return self._line % self._number
 
     def line_for(self, fields: Fields) -> bytes:
         """The line of a request of somebody trusted: with its own id if it has one."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from lambdadispatch.http11.sinks import RequestSink
 from lambdadispatch.wire.errors import LocalProtocolError
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import ANSWERING, CLOSED, OPEN
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import (
     BODILESS,
@@ -23,9 +23,8 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
-    from twisted.internet.protocol import Protocol
-
     from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.stream import Successor
 
 CLIENT_GONE: Final = "client_gone"
 """Why an exchange ended with its connection, when the peer broke no rule."""
@@ -96,7 +95,8 @@ class ServerExchange:
         self._sink = sink
         if self.slow:
             sink.client_slow()
-        if self.takes_body:
+        # A request without a body is whole already.
+        if self._connection.state is not ANSWERING and self.takes_body:
             self._connection.body_wanted()
 
     def release(self) -> None:
@@ -175,14 +175,19 @@ class ServerExchange:
         self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
         self._left = _NO_BODY if framing is None else framing
         if self.own_lines:
-            names = self._connection.server.answer_names
-            if names is not None:
-                fields = head.fields.passing_over(names)
-                if fields is not head.fields:
-                    head = head._replace(fields=fields)
-            extra += self.own_lines
-        self._held = render_response(head, framing, extra + self._persistence())
+            head = self._without_own(head)
+        extra += self.own_lines + self._persistence()
+        self._held = render_response(head, framing, extra)
         self.answer_begun = True
+
+    def _without_own(self, head: ResponseHead) -> ResponseHead:
+        """The head without those of its fields that ``own_lines`` give."""
+        names = self._connection.server.answer_names
+        fields = head.fields
+        kept = fields if names is None else fields.passing_over(names)
+        if kept is fields:
+            return head
+        return ResponseHead(head.status, head.reason, head.minor, kept, head.body)
 
     def _framing(self, head: ResponseHead) -> int | None:
         if head.status in BODILESS or (self.head is not None and self.head.method == b"HEAD"):
@@ -210,7 +215,7 @@ class ServerExchange:
             self._left -= len(data)
         held, self._held = self._held, b""
         if self._live:
-            self._connection.transport.write(held + data if held else data)
+            self._connection.write_after(held, data)
 
     def flush(self) -> None:
         """Send a head that is still held."""
@@ -232,6 +237,26 @@ class ServerExchange:
         self.answer_ended = True
         self._connection.response_ended(self._keep)
 
+    def answer_whole(self, head: ResponseHead, body: bytes) -> None:
+        """``answer``, ``write`` and ``end`` in one, with one write."""
+        connection = self._connection
+        if self._framing(head) != len(body) or self.answer_begun:
+            self.answer(head)
+            self.write(body)
+            self.end()
+            return
+        keep = self._keep = self._keep and not connection.closing
+        extra = self.own_lines
+        if extra:
+            head = self._without_own(head)
+        if not keep or self.head is None or not self.head.minor:
+            extra += self._persistence()
+        rendered = render_response(head, len(body), extra)
+        self.answer_begun = self.answer_ended = True
+        if connection.state is not CLOSED:
+            connection.write_after(rendered, body)
+        connection.response_ended(self._keep)
+
     def respond(
         self, status: int, pairs: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
     ) -> None:
@@ -240,14 +265,20 @@ class ServerExchange:
         What is left of the request is passed over if it is small, else the connection is closed
         after the response.
         """
-        unread = self._connection.exchange is self and self._connection.state is State.OPEN
+        unread = self._connection.exchange is self and self._connection.state is OPEN
         if unread and self.head is not None:
             self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
-        self.answer(response(status, pairs, len(body)))
-        self.write(body)
-        self.end()
+        self.answer_whole(response(status, pairs, len(body)), body)
         if unread and self._keep:
             self.discard()
+
+    def decline(self, reason: str) -> bool:
+        """Say, instead of answering, that nothing was done for this request and why, in one word.
+
+        True if that was told: the other side then ends the connection, and the request may be
+        served elsewhere. False if it cannot be told, and the request is to be answered.
+        """
+        return not self.answer_begun and self._connection.decline(reason)
 
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole.
@@ -259,7 +290,7 @@ class ServerExchange:
         if self._connection.exchange is self:
             self._connection.cut()
 
-    def switch(self, head: ResponseHead, successor: Protocol) -> None:
+    def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
         self.answer_begun = self.answer_ended = True
         self._connection.transport.write(render_own(head))
@@ -267,4 +298,4 @@ class ServerExchange:
 
     @property
     def _live(self) -> bool:
-        return self._connection.state is not State.CLOSED
+        return self._connection.state is not CLOSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from math import ceil
 
 from lambdadispatch.front.admission import FrontAdmission
@@ -24,16 +25,18 @@ _ID_BITS = 64
 
 
 def make_forwarding(
-    settings: Settings, bits: Callable[[int], int], epoch: Callable[[], float]
+    settings: Settings, bits: Callable[[int], int], wall: Callable[[], datetime]
 ) -> Forwarding:
-    """What is added to requests and answers, and what is taken from them."""
+    """What is added to requests and answers, and what is taken from them. ``bits`` gives so many
+    random bits, ``wall`` the time of day, with a zone.
+    """
     traces = None
     if settings.trace != "pass":
         traces = Traces(
             amzn=settings.trace in {"x-amzn-trace-id", "both"},
             w3c=settings.trace in {"traceparent", "both"},
             bits=bits,
-            epoch=epoch,
+            epoch=lambda: wall().timestamp(),
         )
     ids = RequestIds(settings.request_id_header, f"{bits(_ID_BITS):016x}")
     return Forwarding(settings.forwarding, Networks(settings.trusted_proxies), ids, traces)

@@ -11,6 +11,8 @@ class Counts:
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.retries: Counter[str] = Counter()
+        self.nacks: Counter[str] = Counter()
         self.refused_heads: Counter[str] = Counter()
         self.refused_connections: Counter[str] = Counter()
         self.channels: Counter[str] = Counter()
@@ -24,6 +26,8 @@ class Counts:
         """For ``/state``."""
         return {
             "requests": dict(self.requests),
+            "retries": dict(self.retries),
+            "nacks": dict(self.nacks),
             "refused_heads": dict(self.refused_heads),
             "refused_connections": dict(self.refused_connections),
             "invocations_started": self.invocations_started,

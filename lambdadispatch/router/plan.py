@@ -29,4 +29,5 @@ class SettingsPlan:
             idle=settings.instance_idle,
             deadline_margin=settings.deadline_margin,
             ping=settings.ping_interval,
+            nacks=True,
         )

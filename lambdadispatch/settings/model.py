@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from lambdadispatch.core.schedule import Window
+
 
 class SettingsError(ValueError):
     """Values were refused: ``problems`` has one line for each, and so has the message."""
@@ -29,7 +31,17 @@ class Settings:
     channel_count: int
     instance_count_multiplier: int
     scaling_algorithm: str
+    workers: int
     max_instances: int
+    min_instances: int
+    min_instances_schedule: tuple[Window, ...] | None
+    time_zone: str
+    scale_in_delay: float
+    start_rate: int
+    start_burst: int
+    budget_invocations_per_minute: int | None
+    budget_gb_seconds_per_hour: int | None
+    function_memory_mb: int | None
     port: int
     allow_insecure_control_channel: bool
     control_port: int | None
@@ -41,9 +53,15 @@ class Settings:
     env_var_for_callback_ip: str
     callback_port: int | None
     lambda_service_url: str | None
-    queue_timeout: float
-    queue_limit: int
+    queue_timeout: float | None
+    queue_limit: int | None
+    queue_bytes_limit: int
+    priority_header: str | None
+    priority_classes: str
     first_byte_timeout: float
+    idle_timeout: float
+    total_timeout: float
+    retry_limit: int
     head_limit: int
     header_count_limit: int
     instance_idle: float

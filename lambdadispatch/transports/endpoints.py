@@ -33,7 +33,8 @@ BACKLOG = 4096
 class LibuvServerEndpoint:
     """Listens on a TCP port, in clear text or, with ``context``, over TLS.
 
-    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one.
+    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one. With ``handle``,
+    a socket that listens there already, nothing is bound.
     """
 
     def __init__(
@@ -43,17 +44,19 @@ class LibuvServerEndpoint:
         interface: str = "",
         backlog: int = BACKLOG,
         context: ssl.SSLContext | None = None,
+        handle: socket.socket | None = None,
     ) -> None:
         self._loop = loop
         self._port = port
         self._interface = interface
         self._backlog = backlog
         self._context = context
+        self._handle = handle
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Twisted: listen, at once; CannotListenError if it cannot be."""
         try:
-            handle = self._bind()
+            handle = self._handle or self._bind()
         except OSError as error:
             return fail(CannotListenError(self._interface, self._port, error))
         origin, context = Accepting(protocolFactory), self._context

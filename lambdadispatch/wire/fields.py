@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TypeAlias
 
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
@@ -90,6 +90,20 @@ class Fields:
     readers: the last line that came after just these fields, and the fields with it.
     """
 
+    __slots__ = (
+        "_block",
+        "_kept",
+        "_passed_over",
+        "chunked",
+        "connection",
+        "content_length",
+        "expects_continue",
+        "hosts",
+        "longer",
+        "pairs",
+        "upgrade",
+    )
+
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
         self.content_length: int | None = None
@@ -98,9 +112,9 @@ class Fields:
         self.hosts: tuple[bytes, ...] = ()
         self.upgrade = b""
         self.expects_continue = False
+        self._block: bytes | None = None
         self._passed_over: NameSet | None = None
         self._kept: Fields | None = None
-        self._block: bytes | None = None
         self.longer: tuple[bytes, Fields] | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
@@ -168,22 +182,26 @@ class Fields:
         longer._block = self.end_to_end_block + b"%b: %b\r\n" % (name, value)
         return longer
 
-    @cached_property
+    @property
     def hop_by_hop(self) -> frozenset[bytes]:
         """Lower-cased names a proxy removes: the fixed ones and those Connection names."""
         if not self.connection:
             return HOP_BY_HOP
         return HOP_BY_HOP | (self.connection - _NEVER_NAMED)
 
-    @cached_property
+    @property
     def end_to_end(self) -> Pairs:
         """The fields a proxy passes on, in order."""
         return self.without(self.hop_by_hop)
 
-    @cached_property
+    @property
     def end_to_end_block(self) -> bytes:
-        """``end_to_end`` as it stands on the wire, each line with its CRLF."""
-        return render_fields(self.end_to_end) if self._block is None else self._block
+        """``end_to_end`` as it stands on the wire, each line with its CRLF; made once."""
+        block = self._block
+        if block is None:
+            # Not cached_property: a compiled class has no place for what that keeps.
+            block = self._block = render_fields(self.end_to_end)
+        return block
 
 
 def _check_framing(fields: Fields) -> None:

@@ -44,6 +44,7 @@ class InvokePayload:
     idle: float
     deadline_margin: float
     ping: float
+    nacks: bool = False
 
     def encode(self) -> bytes:
         """The payload as JSON."""
@@ -65,6 +66,7 @@ class InvokePayload:
                 "idle": self.idle,
                 "deadline_margin": self.deadline_margin,
                 "ping": self.ping,
+                "nacks": self.nacks,
             }
         ).encode()
 
@@ -93,6 +95,7 @@ class InvokePayload:
             idle=take.seconds("idle"),
             deadline_margin=take.seconds("deadline_margin"),
             ping=take.seconds("ping"),
+            nacks=take.boolean("nacks", missing=False),
         )
 
 
@@ -156,7 +159,9 @@ class _Taker:
         value: str | None = self._take(key, (str, type(None)), "a text or null")
         return value
 
-    def boolean(self, key: str) -> bool:
+    def boolean(self, key: str, *, missing: bool | None = None) -> bool:
+        if missing is not None and key not in self._values:
+            return missing
         value: bool = self._take(key, (bool,), "true or false")
         return value
 

@@ -154,13 +154,16 @@ class FakeDialer:
     def __init__(self) -> None:
         self.waiting: list[Deferred[None]] = []
         self.closing: list[Callable[[], None]] = []
+        self.connections: list[ChannelConnection] = []
         self.dialled = 0
 
     def dial(
-        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+        self, purpose: str, successor: Protocol, on_closed: Callable[[], None], nonce: str
     ) -> Deferred[None]:
         assert purpose == CHANNEL
         assert isinstance(successor, ChannelConnection)
+        assert successor.nonce == nonce
+        self.connections.append(successor)
         self.dialled += 1
         self.waiting.append(Deferred())
         self.closing.append(on_closed)
@@ -182,8 +185,15 @@ class ChannelsTests(NetworkCase):
         super().setUp()
         self.dialer = FakeDialer()
         self.changes = 0
-        self.channels = Channels(self.clock, self.dialer, 3, lambda exchange: None, self.changed)
+        self.declined: list[tuple[str, str]] = []
+        self.channels = Channels(
+            self.clock, self.dialer, 3, lambda exchange: None, self.changed, self.decline
+        )
         self.channels.fill()
+
+    def decline(self, nonce: str, reason: str) -> bool:
+        self.declined.append((nonce, reason))
+        return True
 
     def changed(self) -> None:
         self.changes += 1
@@ -192,6 +202,13 @@ class ChannelsTests(NetworkCase):
         self.assertEqual((self.dialer.dialled, self.channels.open), (3, 3))
         self.channels.fill()
         self.assertEqual(self.dialer.dialled, 3)
+
+    def test_what_is_declined_is_told_by_the_name_of_its_channel(self) -> None:
+        for connection in self.dialer.connections:
+            self.assertTrue(connection.decline("why"))
+        nonces = [connection.nonce for connection in self.dialer.connections]
+        self.assertEqual(self.declined, [(nonce, "why") for nonce in nonces])
+        self.assertEqual(len(set(nonces)), 3)
 
     def test_one_that_closes_is_replaced(self) -> None:
         self.dialer.admit()

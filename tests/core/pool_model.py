@@ -7,13 +7,13 @@ code with the core but the actions, the outcomes and the scaling formula.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.core.scaling import simple
-
-BACKOFF_FIRST, BACKOFF_MOST = 2.0, 10.0
+from tests.core.gate_model import GateModel, GateRules
 
 
 @dataclass(eq=False)
@@ -28,6 +28,10 @@ class NaiveRequest:
 @dataclass(eq=False)
 class NaiveInstance:
     name: str
+    start: int
+    since: float
+    """When its invocation was started."""
+    ready: bool = False
     draining: bool = False
     idle: list[str] = field(default_factory=list)
 
@@ -42,8 +46,13 @@ class NaiveRun:
 class PoolModel:
     """What there is, and what may happen next."""
 
-    def __init__(self, limits: PoolLimits) -> None:
+    def __init__(self, limits: PoolLimits, rules: GateRules) -> None:
         self.limits = limits
+        self.gate = GateModel(rules)
+        self.minimum = limits.min_instances
+        self.surplus: list[tuple[float, bool]] = []
+        """At each tick, whether there were more instances than wanted."""
+        self.surplus_retired = 0
         self.now = 0.0
         self.drained = False
         self.waiting: list[NaiveRequest] = []
@@ -57,8 +66,6 @@ class PoolModel:
         """Channels and instances that the pool does not know and may send away."""
         self.wishes: list[tuple[float, int]] = []
         """When how many instances were wanted."""
-        self.failures = 0
-        self.not_before = 0.0
         self.starts = 0
 
     # -- looking
@@ -71,6 +78,23 @@ class PoolModel:
     def capacity(self) -> int:
         return len(self.starting) + len(self.open)
 
+    @property
+    def unready(self) -> list[NaiveInstance]:
+        return [instance for instance in self.open if not instance.ready]
+
+    @property
+    def on_their_way(self) -> int:
+        return len(self.starting) + len(self.unready)
+
+    @property
+    def free(self) -> int:
+        """How many starts the gate has to let through."""
+        return self.gate.free(self.on_their_way, self.now)
+
+    @property
+    def living(self) -> list[NaiveRun]:
+        return [run for run in self.running if run.instance in self.instances]
+
     def load(self, instance: NaiveInstance) -> int:
         return len([run for run in self.running if run.instance is instance])
 
@@ -80,9 +104,9 @@ class PoolModel:
 
     def wanted(self) -> int:
         limits = self.limits
-        living = [run for run in self.running if run.instance in self.instances]
-        wanted = simple(limits.max_concurrent, limits.multiplier, len(self.waiting), len(living))
-        return min(wanted, limits.max_instances)
+        waiting, running = len(self.waiting), len(self.living)
+        wanted = simple(limits.max_concurrent, limits.multiplier, waiting, running)
+        return min(max(wanted, self.minimum), limits.max_instances)
 
     def wanted_since(self, past: float) -> int:
         """The most instances wanted later than ``past``, and now."""
@@ -128,18 +152,25 @@ class PoolModel:
             case RequestOutcome.DRAINING:
                 assert self.drained
             case RequestOutcome.INVOKE_REFUSED:
-                assert self.failures and not self.capacity
+                assert self.gate.failures and not self.capacity
             case RequestOutcome.START_FAILED:
-                assert self.failures >= 3 and not self.capacity
+                hopeless = self.gate.failures >= 3 and not self.capacity
+                late = waited >= self.limits.queue_timeout and self.gate.failures
+                assert hopeless or (late and len(self.open) == len(self.unready))
+            case RequestOutcome.BREAKER_OPEN:
+                assert self.gate.opened_at is not None and not self.capacity and not self.free
+            case RequestOutcome.BUDGET_SPENT:
+                assert not self.gate.budget(self.now) and not self.capacity
             case _:
                 raise AssertionError(f"{outcome} is not for the dispatcher to say")
 
     def _invoke(self, action: Invoke) -> None:
         assert not self.drained, "a start while draining"
         assert self.capacity < self.limits.max_instances, "more instances than allowed"
-        if self.failures:
-            assert self.now >= self.not_before, "a start during back-off"
-            assert not self.starting, "two starts at once after a failure"
+        # Those that were decided on together were decided on with the same number under way.
+        together = [start for start, since in self.starting if since == self.now]
+        before = self.on_their_way - (len(together) if not self.gate.failures else 0)
+        self.gate.started(action.start, before, self.now)
         self.starts += 1
         assert action.start == self.starts
         self.starting.append((action.start, self.now))
@@ -150,7 +181,21 @@ class PoolModel:
             self.rejected.remove(action.instance)
             return
         assert len(found) == 1 and not found[0].draining
+        if action.reason == "surplus":
+            self._check_surplus(found[0])
         found[0].draining = True
+
+    def _check_surplus(self, instance: NaiveInstance) -> None:
+        """The least busy one may be told to leave, if there have been too many for long."""
+        begin = self.now - self.limits.scale_in_delay
+        assert all(surplus for when, surplus in self.surplus if when > begin)
+        assert self.surplus[0][0] <= begin or not self.limits.scale_in_delay
+        assert self.capacity - 1 >= self.wanted_since(self.now - 1.0)
+        ready = len(self.open) - len(self.unready) - 1
+        assert ready * self.limits.max_concurrent >= len(self.waiting) + len(self.living)
+        loads = [self.load(each) for each in self.open if self.can_take(each)]
+        assert self.load(instance) == min(loads)
+        self.surplus_retired += 1
 
     def _close(self, action: Close) -> None:
         if action.channel in self.rejected:
@@ -168,12 +213,22 @@ class PoolModel:
         self.ended.append(request)
 
     def failed(self, chance: float) -> None:
-        self.failures += 1
-        window = min(BACKOFF_FIRST * 2 ** (self.failures - 1), BACKOFF_MOST)
-        self.not_before = self.now + window * chance
+        self.gate.failed(chance, self.now)
 
-    def succeeded(self) -> None:
-        self.failures = 0
+    def offered(self, instance: NaiveInstance) -> None:
+        """An open instance offers a channel."""
+        if not instance.ready:
+            instance.ready = True
+            self.gate.succeeded()
+
+    def gone(self, instance: NaiveInstance, chance: float) -> None:
+        """An instance is no more, and was not told to go if it is open."""
+        self.instances.remove(instance)
+        if not instance.draining:
+            if instance.ready:
+                self.gate.exited(self.now)
+            else:
+                self.failed(chance)
 
     # -- what must hold after every event
 
@@ -188,17 +243,22 @@ class PoolModel:
         assert self.capacity <= self.limits.max_instances
         if self.drained:
             assert not self.waiting and not self.open
-        elif not self.failures:
-            assert self.capacity >= self.wanted(), "instances are wanted and not started"
+        elif not self.gate.failures and self.gate.opened_at is None:
+            assert self.capacity >= self.wanted() or not self.free, "wanted and not started"
         self.wishes.append((self.now, self.wanted()))
 
-    def _check_counts(self, dispatcher: Dispatcher) -> None:
+    def _check_counts(self, dispatcher: Any) -> None:
         assert dispatcher.waiting == len(self.waiting)
         assert dispatcher.running == len(self.running)
         assert dispatcher.starting == len(self.starting)
         assert dispatcher.open_instances == len(self.open)
         assert dispatcher.draining_instances == len(self.instances) - len(self.open)
         assert dispatcher.idle_channels == sum(len(each.idle) for each in self.instances)
+
+        capacity = dispatcher.capacity_state(self.now)
+        assert capacity["failed_starts"] == self.gate.failures
+        assert capacity["breaker_open"] == (self.gate.opened_at is not None)
+        assert min(capacity["desired"], self.limits.max_instances) == self.wanted()
 
     def _check_requests(self) -> None:
         everywhere = [*self.waiting, *(run.request for run in self.running), *self.ended]
@@ -212,5 +272,12 @@ class PoolModel:
             assert self.now - request.since < self.limits.queue_timeout
         for _, since in self.starting:
             assert self.now - since < self.limits.start_timeout
-        if not self.drained and not self.starting and self.now >= self.not_before:
-            assert self.capacity >= self.wanted(), "back-off is over and nothing was started"
+        for instance in self.unready:
+            assert self.now - instance.since < self.limits.start_timeout
+        if not self.drained:
+            assert self.capacity >= self.wanted() or not self.free, "nothing holds it, not started"
+            shut = self.gate.opened_at is not None or not self.gate.budget(self.now, lenient=True)
+            assert not (self.waiting and shut and not self.capacity), "nobody was told"
+        more = self.capacity + self.surplus_retired
+        self.surplus.append((self.now, more > self.wanted()))
+        self.surplus_retired = 0

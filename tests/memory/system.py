@@ -7,6 +7,7 @@ Lambda side, which call back over the in-memory network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,8 +28,8 @@ from lambdadispatch.settings import Settings, settings_from
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
 from tests.memory.network import MemoryNetwork
 
-EPOCH = 0x65000000
-"""Seconds since 1970 in every system."""
+BEGINNING = datetime(2026, 3, 2, tzinfo=UTC)
+"""A Monday: the time of day when the test clock shows 0."""
 
 FRONT, CONTROL, ADMIN = 5002, 5001, 5000
 
@@ -165,7 +166,8 @@ class System:
             self.clock,
             self.aws,
             self.clock.callLater,
-            Chances(lambda: self.chance, lambda: "000000", lambda bits: bits, lambda: EPOCH),
+            Chances(lambda: self.chance, lambda: "000000", lambda bits: bits),
+            lambda: BEGINNING + timedelta(seconds=self.clock.seconds()),
         )
         self.failures: list[str] = []
         self.backend = MemoryBackend()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.memory.system import EPOCH, Client, get
+from tests.memory.system import BEGINNING, Client, get
 from tests.memory.system_case import SystemCase
 
 LOOPBACK = "127.0.0.1"
@@ -26,7 +26,7 @@ CLAIMS = (
     "X-Request-ID: theirs",
     "X_Request_Id: theirs",
 )
-TRACE = b"%08x%024x" % (EPOCH, 96)
+TRACE = b"%08x%024x" % (int(BEGINNING.timestamp()), 96)
 AMZN = b"Root=1-%b-%b" % (TRACE[:8], TRACE[8:])
 W3C = b"00-%b-%016x-00" % (TRACE, 64)
 THEIR_AMZN = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -276,7 +276,7 @@ class RequestIdTests(ForwardingCase):
         self.assertEqual(self.logged(), [made(1).decode()])
 
     def test_a_lost_answer_has_the_id_too(self) -> None:
-        self.build()
+        self.build(retry_limit=0)
         client = self.ask(get("/x"))
         self.kill_instances()
         self.assertEqual((self.answer(client).status, self.told(client)), (502, [made(1)]))
@@ -285,6 +285,51 @@ class RequestIdTests(ForwardingCase):
 
 class ByteByByteRequestIdTests(RequestIdTests):
     chunk = 1
+
+
+class SentAgainTests(ForwardingCase):
+    """A request that is sent to another instance says the same there."""
+
+    def sent_twice(self, *lines: str) -> list[tuple[bytes, bytes]]:
+        self.build(trusted_proxies="127.0.0.0/8", forwarding="both", max_instances=1, trace="both")
+        client = self.ask(get("/x", *lines))
+        self.kill_instances()
+        self.advance(0.1)
+        first, second = (list(call.head.fields.pairs) for call in self.host.calls)
+        self.assertEqual(first, second)
+        self.call.respond()
+        self.network.pump()
+        self.assertEqual(self.answer(client).status, 200)
+        return second
+
+    def test_what_is_made_is_made_once(self) -> None:
+        said = dict(self.sent_twice())
+        self.assertEqual((said[b"X-Forwarded-For"], said[b"traceparent"]), (b"127.0.0.1", W3C))
+
+    def test_a_list_is_extended_once(self) -> None:
+        said = self.sent_twice(
+            "X-Forwarded-For: 1.2.3.4",
+            "X-Forwarded-Proto: https",
+            "Forwarded: for=1.2.3.4",
+            f"traceparent: {THEIR_W3C}",
+        )
+        found = dict(said)
+        self.assertEqual(len(found), len(said))
+        self.assertEqual(found[b"X-Forwarded-For"], b"1.2.3.4, 127.0.0.1")
+        self.assertEqual(found[b"X-Forwarded-Proto"], b"https")
+        self.assertEqual(found[b"Forwarded"], b"for=1.2.3.4, for=127.0.0.1;proto=http;host=test")
+        self.assertEqual(found[b"traceparent"], THEIR_W3C.encode())
+
+    def test_its_id_stays(self) -> None:
+        self.build(max_instances=1, request_id_header="x-request-id")
+        client = self.ask(get("/x"))
+        self.kill_instances()
+        self.advance(0.1)
+        told = [call.head.fields.get(b"x-request-id") for call in self.host.calls]
+        self.assertEqual(told, [made(1), made(1)])
+        self.call.respond()
+        self.network.pump()
+        self.assertIn(b"x-request-id: " + made(1), client.received)
 
 
 class TraceTests(ForwardingCase):

@@ -44,10 +44,10 @@ class LimitTests(SystemCase):
         self.call.respond()
 
     def test_chunks_too_large_while_the_request_waits(self) -> None:
-        self.build(body_limit=4, cold_start=20)
+        self.build(body_limit=4, cold_start=5)
         client = self.ask(CHUNKED + b"5\r\nabcde\r\n")
         self.assertEqual(self.outcomes(), {})
-        self.advance(21)
+        self.advance(6)
         self.assert_refused(client, 413, "body_too_large")
         self.assertEqual(self.outcomes(), {"body_too_large": 1})
 

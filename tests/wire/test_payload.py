@@ -54,6 +54,7 @@ def payloads(draw: Any) -> InvokePayload:
         idle=draw(SECONDS),
         deadline_margin=draw(SECONDS),
         ping=draw(SECONDS),
+        nacks=draw(st.booleans()),
     )
 
 

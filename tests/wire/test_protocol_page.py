@@ -20,6 +20,7 @@ from lambdadispatch.control.claims import (
 )
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import SILENT_PINGS as ROUTER_SILENT_PINGS
+from lambdadispatch.front.relay import REPLAY_OCTETS
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.router.compose import CONTROL_PATIENCE
@@ -139,7 +140,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     """What a control port with these claims answers."""
     network = MemoryNetwork(Clock())
     denied: list[str] = []
-    successors = {CHANNEL: lambda _: Protocol(), SESSION: opened}
+    successors = {CHANNEL: lambda *_: Protocol(), SESSION: opened}
     tree = ResourceServer(control_tree(claims, successors, denied.append))
     server = HttpServer(tree.on_request, lambda exchange, error: exchange.respond(error.status))
     network.listen_endpoint(CONTROL).listen(server)
@@ -150,7 +151,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     return client.received
 
 
-def opened(claim: Claim) -> Protocol:
+def opened(claim: Claim, nonce: str) -> Protocol:
     claim.session_open = True
     return Protocol()
 
@@ -224,4 +225,5 @@ def test_the_numbers() -> None:
         "octets of a channel's head, default of `head_limit`": settings.head_limit,
         "fields of a channel's head, default of `header_count_limit`": settings.header_count_limit,
         "octets of a chunk's size line": CHUNK_LINE_LIMIT,
+        "octets of a request's body that the router keeps to send it again": REPLAY_OCTETS,
     }
