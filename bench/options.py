@@ -12,7 +12,9 @@ from bench.errors import BenchError
 
 @dataclass(frozen=True)
 class Options:
-    """``seconds`` are per measurement; no ``contenders`` means all of the case."""
+    """``seconds`` are per measurement; no ``contenders`` means all of the case; no ``case`` those
+    that make up the table of targets.
+    """
 
     case: str
     rounds: int
@@ -36,9 +38,9 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
             help=f"{text}; variable {variable} (default {default or 'none'})",
         )
 
-    add("case", "small", "what is measured: small, 64k, latency or idle")
+    add("case", "", "what is measured (see bench/README.md); without it, the table of targets")
     add("rounds", "5", "times each contender is measured, in turn")
-    add("seconds", "5", "length of one measurement")
+    add("seconds", "4", "length of one measurement")
     add("contenders", "", "only these of the case, with commas between")
     add("router-flags", "", "further flags of twistd lambdadispatch")
     chosen = parser.parse_args(arguments)
