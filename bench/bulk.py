@@ -33,5 +33,5 @@ def measure_bulk(stage: Stage, running: Running, direction: str) -> Sample:
             "core_share": cpu / (after.at - before.at) * 100,
             "others_share": others / (after.at - before.at) * 100,
         },
-        {"length": int(wrong)},
+        {"length": 1} if wrong else {},
     )
