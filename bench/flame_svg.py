@@ -26,7 +26,7 @@ LETTER = 6.3
 WAITING = ("threading.py", "_threadworker.py")
 LOOP = "asyncioreactor.py"
 """A stack that ends there is in libuv or the kernel."""
-_PLACE = re.compile(r"\((?:[^()]*?/(?:site-packages|lib/python3\.\d+)/)?([^():]*)(?::\d+)?\)$")
+_PLACE = re.compile(r"\((?:[^()]*/(?:site-packages|lib/python3\.\d+)/)?([^():]*)(?::\d+)?\)$")
 
 
 def parse(raw: str, root: str) -> Stacks:
