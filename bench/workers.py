@@ -9,9 +9,6 @@ all the router's processes without its instances.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 from bench.app import SMALL
 from bench.contenders import Stage
@@ -21,6 +18,7 @@ from bench.probing import free_port, wait_until_answers
 from bench.procfs import tree_usage
 from bench.routers import CANNED, Fleet, router_command
 from bench.wrk import run_wrk, wrk_command
+from lambdadispatch.settings import SETTINGS
 
 FLAG = "--workers"
 CONNECTIONS = 50
@@ -30,11 +28,7 @@ WARM_UP = 3.0
 
 def has_workers() -> bool:
     """Whether the router knows the flag."""
-    twistd = str(Path(sys.executable).with_name("twistd"))
-    shown = subprocess.run(
-        [twistd, "lambdadispatch", "--help"], capture_output=True, text=True, check=False
-    )
-    return FLAG + "=" in shown.stdout or FLAG + " " in shown.stdout
+    return any(f"--{setting.flag}" == FLAG for setting in SETTINGS)
 
 
 def measure_workers(stage: Stage, workers: int, seconds: float) -> Sample:
