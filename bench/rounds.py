@@ -12,7 +12,7 @@ from bench import table
 from bench.cases import Case
 from bench.children import Children
 from bench.contenders import Stage
-from bench.errors import Unavailable
+from bench.errors import BenchError, Unavailable
 from bench.figures import Round, Sample
 from bench.pinning import Cores
 
@@ -53,7 +53,7 @@ def measure(plan: Plan, cores: Cores) -> Measured:
                 continue
             print(f"{plan.name} {number}/{plan.rounds} {contender}: ", end="", flush=True)
             try:
-                found[contender] = _measure(plan, contender, cores)
+                found[contender] = _measure_or_again(plan, contender, cores)
             except Unavailable as reason:
                 unavailable[contender] = str(reason)
                 print(f"not available: {reason}", flush=True)
@@ -63,6 +63,18 @@ def measure(plan: Plan, cores: Cores) -> Measured:
     there = tuple(name for name in plan.contenders if name not in unavailable)
     kept = [{name: each[name] for name in there} for each in rounds]
     return Measured(plan, there, kept, unavailable)
+
+
+def _measure_or_again(plan: Plan, contender: str, cores: Cores) -> Sample:
+    """What fails is tried once more, so that a long run is not lost; it stays in the errors."""
+    try:
+        return _measure(plan, contender, cores)
+    except Unavailable:
+        raise
+    except BenchError as error:
+        print(f"failed: {error}\nonce more: ", end="", flush=True)
+    sample = _measure(plan, contender, cores)
+    return Sample(sample.figures, {**sample.errors, "failed before": 1})
 
 
 def _measure(plan: Plan, contender: str, cores: Cores) -> Sample:

@@ -12,7 +12,7 @@ from bench.cases import Case
 from bench.chart import bar_chart
 from bench.contenders import Stage
 from bench.errors import BenchError, Unavailable
-from bench.figures import Column, Sample, Spread
+from bench.figures import Column, Sample, Spread, errors_of
 from bench.pinning import Cores
 from bench.rounds import Plan, measure
 from tests.core.test_bench import COLUMNS, NAMES, ROUNDS
@@ -151,9 +151,28 @@ def test_who_is_not_available_is_left_out_of_all_rounds() -> None:
     assert [set(each) for each in measured.rounds] == [{"a"}, {"a"}]
 
 
-def test_what_fails_otherwise_ends_the_run() -> None:
+def test_what_fails_once_is_tried_again_and_stays_in_the_errors() -> None:
+    seen: list[str] = []
+
     def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
+        if len(seen) == 2:
+            raise BenchError("b was killed")
+        return Sample({"cpu_us": 1.0, "rate": 1.0}, {"read": 1})
+
+    measured = measure(case_that(run), Cores(0, 1))
+    assert seen == ["a", "b", "b", "a", "b"]
+    assert errors_of(measured.rounds, "b") == {"read": 2, "failed before": 1}
+    assert errors_of(measured.rounds, "a") == {"read": 2}
+
+
+def test_what_fails_twice_ends_the_run() -> None:
+    seen: list[str] = []
+
+    def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
         raise BenchError("wrk is gone")
 
     with pytest.raises(BenchError, match="wrk is gone"):
         measure(case_that(run), Cores(0, 1))
+    assert seen == ["a", "a"]
