@@ -65,7 +65,7 @@ def descendants(pid: int, stats: Mapping[int, str]) -> list[int]:
 
 
 def tree_usage(pid: int, but: str) -> Usage:
-    """Counters of a process and all below it whose command line does not contain ``but``.
+    """Counters of a process and all below it that have not ``but`` as an argument.
 
     ``core`` is 0: they are not held on one.
     """
@@ -77,7 +77,7 @@ def tree_usage(pid: int, but: str) -> Usage:
     process = rss = 0
     for each in descendants(pid, stats):
         with suppress(OSError, BenchError):
-            if but.encode() not in (PROC / str(each) / "cmdline").read_bytes():
+            if b"\0%b\0" % but.encode() not in (PROC / str(each) / "cmdline").read_bytes():
                 rss += resident_bytes((PROC / str(each) / "status").read_text())
                 process += cpu_ticks(stats[each])
     return Usage(time.monotonic(), process / TICKS, 0.0, rss)
