@@ -65,15 +65,20 @@ def record(stage: Stage, contender: str, answer: str, seconds: float, kind: str)
     return output.read_text()
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Draw one graph."""
+def arguments_of(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.flame", description=__doc__)
     parser.add_argument("--contender", choices=tuple(ROUTERS), default="lambdadispatch")
     parser.add_argument("--answer", choices=tuple(ANSWERS), default="small")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--format", choices=("flamegraph", "speedscope"), default="flamegraph")
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    chosen = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Draw one graph."""
+    chosen = arguments_of(arguments)
     os.environ["PATH"] = with_sbin(os.environ.get("PATH", os.defpath))
     provide(("taskset", "wrk", "nginx"))
     kind = "raw" if chosen.format == "flamegraph" else chosen.format
