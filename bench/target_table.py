@@ -17,7 +17,8 @@ def measured_text(verdict: Verdict) -> str:
     """Median and range with the unit."""
     if verdict.found is None:
         return "-"
-    return cell(verdict.found, verdict.target.decimals) + verdict.target.unit
+    middle, *spread = cell(verdict.found, verdict.target.decimals).split(" ", 1)
+    return " ".join([middle + verdict.target.unit, *spread])
 
 
 def targets_table(verdicts: Sequence[Verdict]) -> str:

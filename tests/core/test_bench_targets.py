@@ -88,6 +88,11 @@ def test_the_table_keeps_what_is_not_met_with_its_reason() -> None:
     assert "Rounds: small 5." in page
 
 
+def test_the_unit_stands_beside_the_median() -> None:
+    verdict = Verdict(SMALL, Spread(1.5, 1.25, 2.0), "met")
+    assert target_table.measured_text(verdict) == "1.50x (1.25..2.00)"
+
+
 def test_a_met_target_shows_no_reason() -> None:
     table = target_table.targets_table([judge(SMALL, {"small": small(12.0)})])
     assert "| 1.20x | met |  |" in table
