@@ -150,19 +150,58 @@ def source_address(pid: int) -> str:
     return f"127.0.{1 + pid // 250 % 250}.{2 + pid % 250}"
 
 
+class Main:
+    """The process: serves until it is told to end; ``run`` gives its exit code."""
+
+    def __init__(self, reactor: Any, process: CannedProcess) -> None:
+        self._reactor = reactor
+        self._process = process
+        self._over: Deferred[None] = Deferred()
+        self._stopping = False
+        self._code = 0
+
+    def run(self) -> int:
+        """Run the reactor until the process is to end."""
+        self._reactor.callWhenRunning(gc.freeze)
+        self._reactor.callWhenRunning(self._begin)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        self._reactor.run()
+        return self._code
+
+    def _begin(self) -> None:
+        Deferred.fromCoroutine(self._process.run()).addBoth(self._ended)
+
+    def _ended(self, result: int | Failure) -> None:
+        if isinstance(result, Failure):
+            print(result.getTraceback(), flush=True)
+            result = 1
+        self._code = result
+        self._over.callback(None)
+        if not self._stopping:
+            self._reactor.stop()
+
+    def _shut_down(self) -> Deferred[None] | None:
+        """Finish the invocation first."""
+        self._stopping = True
+        if self._over.called or not self._process.stop("terminated"):
+            return None
+        return self._over
+
+
 def main() -> int:
     """The exit code of the process."""
     install(UVLOOP)
+    # Imported when the transport has been chosen, which decides what the reactor is.
     from twisted.internet import reactor  # noqa: PLC0415
 
-    loop, owned = loop_of(reactor), cast(Any, reactor)
-    assert loop is not None
+    loop, clock = loop_of(reactor), cast(IReactorTime, reactor)
+    assert loop is not None, "uvloop was asked for"
     Factory.noisy = False
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
     host, _, port = address.rpartition(":")
     process = CannedProcess(
-        owned,
+        clock,
         RuntimeApi(client_endpoint(reactor, host, int(port), TIMEOUT), address),
         cast(Host, NoHost()),
         lambda callback: callback_endpoint(reactor, callback),
@@ -170,28 +209,7 @@ def main() -> int:
         f"e-{secrets.token_hex(4)}",
     )
     process.connect_by(loop, source_address(os.getpid()))
-    codes: list[int] = []
-    over: Deferred[None] = Deferred()
-
-    def ended(result: int | Failure) -> None:
-        codes.append(result if isinstance(result, int) else 1)
-        if isinstance(result, Failure):
-            print(result.getTraceback(), flush=True)
-        over.callback(None)
-        if owned.running and not stopping:
-            owned.stop()
-
-    stopping: list[bool] = []
-
-    def shut_down() -> Deferred[None] | None:
-        stopping.append(True)
-        return over if not over.called and process.stop("terminated") else None
-
-    owned.callWhenRunning(gc.freeze)
-    owned.callWhenRunning(lambda: Deferred.fromCoroutine(process.run()).addBoth(ended))
-    owned.addSystemEventTrigger("before", "shutdown", shut_down)
-    owned.run()
-    return codes[0] if codes else 0
+    return Main(reactor, process).run()
 
 
 if __name__ == "__main__":
