@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench
 PORT ?= 5002
 APP ?= lambda_side.demo:resource
 
@@ -14,7 +15,7 @@ help:
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make compile build with the path of a request compiled, into build/compiled"
-	@echo "make bench   measure (needs wrk; installs it as a system package when root)"
+	@echo "make bench   measure (installs wrk, nginx and HAProxy as system packages when root)"
 	@echo "make clean   remove what was made"
 
 $(STAMP): setup.py pyproject.toml
@@ -41,9 +42,15 @@ compile: $(STAMP)
 	@echo "compiling the path of a request into build/compiled (about a minute; needs a C compiler)"
 	@LAMBDADISPATCH_COMPILE=1 $(BIN)/python setup.py --quiet build --build-base build/made --build-lib build/compiled
 
+# Without CASE all that the table of targets needs: about 15 minutes.
 # CASE, ROUNDS, SECONDS, CONTENDERS and ROUTER_FLAGS reach it through the environment.
-bench: $(STAMP)
+bench: $(BENCH_STAMP)
 	@$(BIN)/python -m bench
+
+$(BENCH_STAMP): $(STAMP)
+	@echo "installing what measurements need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info _trial_temp* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.pinning import Cores
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_ASK = {"nginx": "-v", "haproxy": "-v", "wrk": "-v"}
+_ASK = {"nginx": "-v", "haproxy": "-v", "wrk": "-v", "strace": "-V"}
 
 
 def cpu_model(cpuinfo: str) -> str:
