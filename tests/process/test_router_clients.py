@@ -35,13 +35,16 @@ def rest_of(connection: socket.socket) -> bytes:
 
 def exchange(router: RunningRouter, *pieces: bytes) -> bytes:
     """What is answered to bytes that are sent as packets of their own."""
-    connection = connected(router)
+    try:
+        connection = connected(router)
+    except ConnectionResetError:
+        return b""  # who is turned away may learn of it while it connects
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         for piece in pieces:
             connection.sendall(piece)
     except (ConnectionResetError, BrokenPipeError):
-        pass  # who is turned away may be so before it has sent anything
+        pass  # or before it has sent anything
     return rest_of(connection)
 
 
