@@ -1,0 +1,21 @@
+"""The build in which the path of a request is compiled, as ``make compile`` makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BUILD = Path(__file__).resolve().parent.parent / "build" / "compiled"
+MADE = BUILD / ".made"
+"""Written last, when the build is whole."""
+INTERPRETED = ("env", "-u", "PYTHONPATH")
+"""Begins the command of a process that is to be interpreted though its parent is compiled."""
+
+
+def prefix(compiled: bool) -> tuple[str, ...]:
+    """What a command begins with to run compiled, if that is wanted and built."""
+    return ("env", f"PYTHONPATH={BUILD}") if compiled and MADE.exists() else INTERPRETED
+
+
+def described() -> str:
+    """For the report."""
+    return "yes" if MADE.exists() else "no: run make compile, which needs a C compiler"
