@@ -94,7 +94,7 @@ def test_the_router_is_told_its_fleet() -> None:
     assert told["--max-concurrent-count"] == "7"
     assert told["--channel-count"] == "9"
     assert told["--port"] == "1234"
-    assert told["--local"].startswith("env -u PYTHONPATH taskset --cpu-list 1 ")
+    assert told["--local"].startswith("env -u PYTHONPATH -u PYTHONSAFEPATH taskset ")
     assert told["--local"].endswith(" -m bench.canned")
 
 
