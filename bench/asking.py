@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from bench.compiled import prefix
 from bench.errors import BenchError
 from bench.pinning import pinned
 
@@ -17,11 +18,12 @@ PATIENCE = 30.0
 def ask(core: int, module: str, arguments: Sequence[str], seconds: float = 0.0) -> Any:
     """What ``python -m module`` printed. Raises BenchError when it fails or takes too long.
 
-    ``seconds`` is how long it should take; PATIENCE comes on top.
+    ``seconds`` is how long it should take; PATIENCE comes on top. It runs on the compiled build, if
+    there is one.
     """
     try:
         ended = subprocess.run(
-            pinned(core, [sys.executable, "-m", module, *arguments]),
+            [*prefix(compiled=True), *pinned(core, [sys.executable, "-m", module, *arguments])],
             capture_output=True,
             text=True,
             timeout=seconds + PATIENCE,

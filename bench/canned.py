@@ -64,7 +64,7 @@ class CannedChannels(Channels):
     """As many channels as were asked for; ``dialer`` makes thin connections."""
 
     def __init__(self, clock: IReactorTime, dialer: Dialer, count: int, on_change: Any) -> None:
-        super().__init__(clock, dialer, count, lambda _: None, on_change)
+        super().__init__(clock, dialer, count, lambda _: None, on_change, lambda *_: False)
         self._canned: set[CannedChannel] = set()
 
     def fill(self) -> None:

@@ -127,7 +127,7 @@ CASES = {
         "cpu_us",
         loaded(_PLAIN, measure_throughput, "small"),
         ("wrk",),
-        brief=("nginx", "haproxy", "twisted.web", "lambdadispatch"),
+        brief=("nginx", "haproxy", "twisted.web", "lambdadispatch", "lambdadispatch-interpreted"),
     ),
     "small-tls": Case(
         "as small, with TLS between the contender and the application; clients in clear text",

@@ -16,7 +16,7 @@ from collections.abc import Hashable
 
 from lambdadispatch.core.actions import Action, Assign, Invoke
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.scaling import simple
+from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 
 INSTANCES = 2000
@@ -40,7 +40,7 @@ class Pool:
         limits = PoolLimits(
             concurrent, 2, instances, waiting + instances * concurrent + 2, 1e6, 1e6, 0.25
         )
-        self.dispatcher = Dispatcher(limits, simple, StartGate(1.0, 60.0, lambda: 0.5))
+        self.dispatcher = Dispatcher(limits, Simple, StartGate(1.0, 60.0, lambda: 0.5))
         self.running: list[tuple[Hashable, Hashable, str]] = []
         self._concurrent = concurrent
         self._owners: dict[Hashable, str] = {}

@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.compiled import described
 from bench.pinning import Cores
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -66,5 +67,6 @@ def describe(cores: Cores, programs: Sequence[str], root: Path, now: datetime) -
         "Python": platform.python_version(),
         "Twisted": package_version("twisted"),
         "uvloop": package_version("uvloop"),
+        "compiled": described(),
     }
     return found | {name: program_version(name) for name in programs if name in _ASK}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.app import SMALL
-from bench.canned_answers import HOLD
 from bench.children import Child
+from bench.compiled import INTERPRETED, prefix
 from bench.contenders import Running, Stage, Start, start_app, start_backend, start_canned
 from bench.errors import BenchError
 from bench.pinning import pinned
@@ -36,7 +35,8 @@ A_CHANNEL = 0.01
 class Fleet:
     """``instances`` that run ``concurrent`` requests each and open ``channels`` each.
 
-    ``side`` is the module of the Lambda side with its arguments; ``tls``: channels over TLS.
+    ``side`` is the module of the Lambda side with its arguments; ``tls``: channels over TLS;
+    ``compiled``: the router, if it was built. The Lambda side is always interpreted.
     """
 
     instances: int = 6
@@ -44,6 +44,7 @@ class Fleet:
     channels: int = 10
     side: Sequence[str] = CANNED
     tls: bool = False
+    compiled: bool = True
 
     @property
     def all_channels(self) -> int:
@@ -72,44 +73,24 @@ def start_router(stage: Stage, fleet: Fleet) -> tuple[Child, dict[str, int]]:
 
 
 def router_command(fleet: Fleet, others: int | str, ports: dict[str, int]) -> list[str]:
-    """The command line; with this multiplier each running request asks for one instance more."""
-    instance = pinned(others, [sys.executable, "-m", *fleet.side])
+    """The command line."""
+    instance = [*INTERPRETED, *pinned(others, [sys.executable, "-m", *fleet.side])]
     twistd = str(Path(sys.executable).with_name("twistd"))
-    command = [twistd, "--nodaemon", "--pidfile=", "lambdadispatch"]
+    command = [*prefix(fleet.compiled), twistd, "--nodaemon", "--pidfile=", "lambdadispatch"]
     command += ["--local", shlex.join(instance), "--instance-idle", str(IDLE)]
-    command += ["--max-instances", str(fleet.instances), "--channel-count", str(fleet.channels)]
+    command += ["--min-instances", str(fleet.instances), "--max-instances", str(fleet.instances)]
+    command += ["--channel-count", str(fleet.channels)]
     command += ["--max-concurrent-count", str(fleet.concurrent)]
-    command += ["--instance-count-multiplier", str(fleet.concurrent)]
     for name, port in ports.items():
         command += [f"--{name}", str(port)]
     return command
 
 
 def bring_up(router: Child, ports: dict[str, int], fleet: Fleet) -> None:
-    """Return once all instances are open, with all their channels idle.
-
-    The first starts by itself; each request that is held asks for one more. They are let go then.
-    """
+    """Return once all instances are open, with all their channels idle."""
     give_up = time.monotonic() + PATIENCE + A_CHANNEL * fleet.all_channels
-    held: list[socket.socket] = []
-    try:
-        while True:
-            wanted = min(fleet.instances, 1 + len(held))
-            _wait(router, ports, "open_instances", partial(le, wanted), give_up)
-            if wanted == fleet.instances:
-                break
-            held.append(hold(ports["port"]))
-    finally:
-        for connection in held:
-            connection.close()
+    _wait(router, ports, "open_instances", partial(le, fleet.instances), give_up)
     _wait(router, ports, "idle_channels", partial(eq, fleet.all_channels), give_up)
-
-
-def hold(port: int) -> socket.socket:
-    """Ask for what is never answered."""
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % HOLD)
-    return connection
 
 
 def _wait(
@@ -169,6 +150,7 @@ def _served_by(stage: Stage, direct: int, *flags: str) -> Running:
 
 ROUTERS: dict[str, Start] = {
     "lambdadispatch": partial(lambdadispatch, fleet=TENS),
+    "lambdadispatch-interpreted": partial(lambdadispatch, fleet=Fleet(compiled=False)),
     "lambdadispatch-tls": partial(lambdadispatch, fleet=Fleet(tls=True)),
     "lambdadispatch-app": lambdadispatch_app,
     "lambdadispatch-port": lambdadispatch_port,

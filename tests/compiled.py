@@ -50,6 +50,7 @@ def _run_in(build: Path) -> None:
     run(build, "-c", PROOF.format(build=str(build)))
     run(build, "-m", "pytest", "-p", "no:twisted", "-p", "no:cacheprovider", *FUNCTIONS)
     run(build, "-m", "twisted.trial", *CASES)
+    run(build, "-m", "tests.libuv", "tests.libuv")
 
 
 if __name__ == "__main__":

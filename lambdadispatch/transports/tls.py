@@ -173,7 +173,9 @@ class TlsLayer(asyncio.Protocol):
         try:
             rest = memoryview(data)
             while rest:
-                rest = rest[self._ssl.write(rest) :]
+                # By itself: in an index, mypyc would do it twice.
+                sent = self._ssl.write(rest)
+                rest = rest[sent:]
         except ssl.SSLError as error:
             self._lose(error)
         self._send()

@@ -118,7 +118,13 @@ def test_without_a_case_all_of_the_table_is_measured() -> None:
     plans = plans_for(parse([], {"ROUNDS": "5"}))
     assert tuple(plan.name for plan in plans) == TABLE
     by_name = {plan.name: plan for plan in plans}
-    assert by_name["small"].contenders == ("nginx", "haproxy", "twisted.web", "lambdadispatch")
+    assert by_name["small"].contenders == (
+        "nginx",
+        "haproxy",
+        "twisted.web",
+        "lambdadispatch",
+        "lambdadispatch-interpreted",
+    )
     assert (by_name["small"].rounds, by_name["idle"].rounds) == (5, 1)
     assert by_name["small"].seconds == 3.0
     with pytest.raises(BenchError, match="CONTENDERS needs a CASE"):

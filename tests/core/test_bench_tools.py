@@ -90,11 +90,11 @@ def test_the_router_is_told_its_fleet() -> None:
     assert fleet.all_channels == 27
     command = router_command(fleet, 1, {"port": 1234})
     told = dict(pairwise(command))
-    assert told["--max-instances"] == "3"
-    assert told["--max-concurrent-count"] == told["--instance-count-multiplier"] == "7"
+    assert told["--min-instances"] == told["--max-instances"] == "3"
+    assert told["--max-concurrent-count"] == "7"
     assert told["--channel-count"] == "9"
     assert told["--port"] == "1234"
-    assert told["--local"].startswith("taskset --cpu-list 1 ")
+    assert told["--local"].startswith("env -u PYTHONPATH -u PYTHONSAFEPATH taskset ")
     assert told["--local"].endswith(" -m bench.canned")
 
 

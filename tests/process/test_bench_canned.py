@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.canned_answers import GIB
+from bench.canned_answers import GIB, HOLD
 from bench.children import Children
 from bench.contenders import Stage
 from bench.errors import BenchError, Unavailable
@@ -15,7 +15,7 @@ from bench.flame import py_spy_command
 from bench.pinning import Cores
 from bench.probing import free_port, get, wait_until_answers
 from bench.procfs import forget_peak, peak_bytes, tree_usage, usage
-from bench.routers import Fleet, hold, in_all_pools, start_router
+from bench.routers import Fleet, in_all_pools, start_router
 from bench.transfer import connect, download, upload
 from bench.workers import has_workers, measure_workers
 
@@ -43,7 +43,8 @@ def test_the_router_serves_by_canned_instances(tmp_path: Path, tls: bool) -> Non
             assert upload(connection, 3_000_001) == (3_000_001, 3_000_001)
             assert upload(connection, 0) == (0, 0)
         # A channel that is lost while its request is held is opened anew.
-        hold(ports["port"]).close()
+        with connect(ports["port"]) as connection:
+            connection.sendall(b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % HOLD)
         assert get(ports["port"], "/small") == (200, b"pong")
         router.check()
     # Told to end, the router drained: its instances obeyed and the invocations were answered.
