@@ -46,4 +46,4 @@ class RequestIds:
 
 def id_in(line: bytes) -> str | None:
     """The id that such a line gives, for the log."""
-    return line[line.index(b":") + 2 : -2].decode("ascii") if line else None
+    return line[line.find(b":") + 2 : -2].decode("ascii") if line else None

@@ -44,11 +44,11 @@ class ServerExchange:
     Someone ``take``s the request to be given its body; until then the body waits. The response
     is ``answer`` (once), ``write`` (any number), ``end`` (once); ``interim`` may come before.
     ``answer`` alone sends nothing: its head leaves with the first data, at ``flush`` or ``end``.
-    ``own_lines`` are whole field lines that the answer gets, whoever makes it.
+    ``connection`` is what it came on; ``own_lines`` are whole field lines that the answer gets,
+    whoever makes it.
     """
 
     __slots__ = (
-        "_connection",
         "_held",
         "_keep",
         "_left",
@@ -56,6 +56,7 @@ class ServerExchange:
         "answer_begun",
         "answer_ended",
         "body_paused",
+        "connection",
         "discarding",
         "head",
         "on_lost",
@@ -64,7 +65,7 @@ class ServerExchange:
     )
 
     def __init__(self, connection: ServerConnection, head: RequestHead | None) -> None:
-        self._connection = connection
+        self.connection = connection
         self._sink: RequestSink | None = None
         self._held = b""
         self._keep = head is not None and head.keep_alive
@@ -79,14 +80,9 @@ class ServerExchange:
         self.on_lost: Callable[[str], None] | None = None
 
     @property
-    def connection(self) -> ServerConnection:
-        """What it came on."""
-        return self._connection
-
-    @property
     def peer(self) -> str:
         """The client's address, for logs."""
-        return str(getattr(self._connection.peer, "host", "unknown"))
+        return str(getattr(self.connection.peer, "host", "unknown"))
 
     # -- the request
 
@@ -96,8 +92,8 @@ class ServerExchange:
         if self.slow:
             sink.client_slow()
         # A request without a body is whole already.
-        if self._connection.state is not ANSWERING and self.takes_body:
-            self._connection.body_wanted()
+        if self.connection.state is not ANSWERING and self.takes_body:
+            self.connection.body_wanted()
 
     def release(self) -> None:
         """Tell its sink nothing more."""
@@ -108,7 +104,7 @@ class ServerExchange:
         self._sink = None
         self.discarding = True
         self.body_paused = False
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     @property
     def takes_body(self) -> bool:
@@ -118,12 +114,12 @@ class ServerExchange:
     def pause_body(self) -> None:
         """Hold the client back."""
         self.body_paused = True
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     def resume_body(self) -> None:
         """Let the client send on."""
         self.body_paused = False
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     def request_data(self, data: bytes) -> None:
         """From the connection."""
@@ -162,7 +158,7 @@ class ServerExchange:
     def interim(self, head: ResponseHead) -> None:
         """Send a 1xx response, which a client of HTTP/1.0 does not get (RFC 9110 section 15.2)."""
         if self._live and not self.answer_begun and self.head is not None and self.head.minor:
-            self._connection.transport.write(render_response(head, None))
+            self.connection.transport.write(render_response(head, None))
 
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
         """Begin the response. ``extra`` are whole field lines to add.
@@ -172,7 +168,7 @@ class ServerExchange:
         if self.answer_begun:
             raise LocalProtocolError("answered_twice", "a response has already begun")
         framing = self._framing(head)
-        self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
+        self._keep = self._keep and framing != TO_CLOSE and not self.connection.closing
         self._left = _NO_BODY if framing is None else framing
         if self.own_lines:
             head = self._without_own(head)
@@ -182,7 +178,7 @@ class ServerExchange:
 
     def _without_own(self, head: ResponseHead) -> ResponseHead:
         """The head without those of its fields that ``own_lines`` give."""
-        names = self._connection.server.answer_names
+        names = self.connection.server.answer_names
         fields = head.fields
         kept = fields if names is None else fields.passing_over(names)
         if kept is fields:
@@ -215,13 +211,13 @@ class ServerExchange:
             self._left -= len(data)
         held, self._held = self._held, b""
         if self._live:
-            self._connection.write_after(held, data)
+            self.connection.write_after(held, data)
 
     def flush(self) -> None:
         """Send a head that is still held."""
         if self._held and self._live:
             held, self._held = self._held, b""
-            self._connection.transport.write(held)
+            self.connection.transport.write(held)
 
     def end(self, trailers: Pairs = ()) -> None:
         """End the response; one shorter than declared is cut and LocalProtocolError raised."""
@@ -235,11 +231,11 @@ class ServerExchange:
             self._left = 0
         self.flush()
         self.answer_ended = True
-        self._connection.response_ended(self._keep)
+        self.connection.response_ended(self._keep)
 
     def answer_whole(self, head: ResponseHead, body: bytes) -> None:
         """``answer``, ``write`` and ``end`` in one, with one write."""
-        connection = self._connection
+        connection = self.connection
         if self._framing(head) != len(body) or self.answer_begun:
             self.answer(head)
             self.write(body)
@@ -265,7 +261,7 @@ class ServerExchange:
         What is left of the request is passed over if it is small, else the connection is closed
         after the response.
         """
-        unread = self._connection.exchange is self and self._connection.state is OPEN
+        unread = self.connection.exchange is self and self.connection.state is OPEN
         if unread and self.head is not None:
             self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
         self.answer_whole(response(status, pairs, len(body)), body)
@@ -278,7 +274,7 @@ class ServerExchange:
         True if that was told: the other side then ends the connection, and the request may be
         served elsewhere. False if it cannot be told, and the request is to be answered.
         """
-        return not self.answer_begun and self._connection.decline(reason)
+        return not self.answer_begun and self.connection.decline(reason)
 
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole.
@@ -287,15 +283,15 @@ class ServerExchange:
         """
         self._sink = None
         self.on_lost = None
-        if self._connection.exchange is self:
-            self._connection.cut()
+        if self.connection.exchange is self:
+            self.connection.cut()
 
     def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
         self.answer_begun = self.answer_ended = True
-        self._connection.transport.write(render_own(head))
-        self._connection.switch(successor)
+        self.connection.transport.write(render_own(head))
+        self.connection.switch(successor)
 
     @property
     def _live(self) -> bool:
-        return self._connection.state is not CLOSED
+        return self.connection.state is not CLOSED
