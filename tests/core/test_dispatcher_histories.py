@@ -17,29 +17,27 @@ from lambdadispatch.core.breaker import Breaker
 from lambdadispatch.core.bucket import TokenBucket
 from lambdadispatch.core.budget import Budget
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.outcomes import RequestOutcome, StartFailure
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
 from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 from tests.core.gate_model import BACKOFF_FIRST, BACKOFF_MOST, GateRules
-from tests.core.pool_model import (
-    NaiveInstance,
-    NaiveRequest,
-    NaiveRun,
-    PoolModel,
-)
+from tests.core.naive_pool import NaiveRequest, NaiveRun
+from tests.core.pool_model import PoolModel
 
 IDLE_WINDOW = 1.0
 LIMITS = st.builds(
     PoolLimits,
     max_concurrent=st.integers(1, 3),
     multiplier=st.integers(1, 3),
-    max_instances=st.integers(1, 6),
-    queue_limit=st.integers(1, 16),
-    queue_timeout=st.just(20.0),
+    max_instances=st.integers(1, 7),
+    queue_limit=st.none() | st.integers(1, 20),
+    queue_timeout=st.sampled_from([20.0, None]),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
     min_instances=st.integers(0, 2),
     scale_in_delay=st.sampled_from([0.0, 2.0, float("inf")]),
+    queue_octets=st.sampled_from([0, 30]),
+    classes=st.sampled_from([1, 3]),
 )
 RULES = st.one_of(
     st.just(GateRules()),
@@ -53,6 +51,7 @@ RULES = st.one_of(
 )
 PICK = st.integers(0, 1000)
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
+LOST, NACKED = InstanceFailure.LOST, InstanceFailure.REFUSED
 
 
 class Histories(RuleBasedStateMachine):
@@ -72,7 +71,7 @@ class Histories(RuleBasedStateMachine):
             breaker=Breaker(),
             budget=Budget(rules.invocations, rules.seconds, 1.0),
         )
-        self.pool = Dispatcher(limits, Simple, gate)
+        self.pool = Dispatcher(limits, Simple, gate, lambda request: request.octets)
         self.names = 0
         self.time_passes(0.0)
 
@@ -89,10 +88,12 @@ class Histories(RuleBasedStateMachine):
     def requests_arrive(self, count: int) -> None:
         model = self.model
         for _ in range(count):
-            request = NaiveRequest(len(model.arrived), model.now)
+            number = len(model.arrived)
+            rank = number * 5 % 7 % model.limits.classes
+            request = NaiveRequest(number, model.now, number * 7 % 11, rank)
             model.arrived.append(request)
             model.waiting.append(request)
-            self.do(self.pool.submit(request, model.now))
+            self.do(self.pool.submit(request, model.now, rank))
 
     @precondition(lambda self: self.model.waiting)
     @rule(pick=PICK)
@@ -125,7 +126,37 @@ class Histories(RuleBasedStateMachine):
     def answer_lost(self, pick: int) -> None:
         run = self.model.running[pick % len(self.model.running)]
         self.do(self.pool.channel_lost(run.channel, self.model.now))
+        self.failed(run, LOST)
         self.ended(run, RequestOutcome.ANSWER_LOST)
+
+    def failed(self, run: NaiveRun, failure: InstanceFailure) -> None:
+        """Its instance failed a request; what becomes of the request is told next."""
+        self.model.instance_failed(run.instance, failure)
+        self.do(self.pool.request_failed(run.request, failure, self.model.now))
+
+    @precondition(lambda self: not self.calm and self.model.running)
+    @rule(pick=PICK, times=st.sampled_from([1, 3]))
+    def answer_is_slow(self, pick: int, times: int) -> None:
+        run = self.model.running[pick % len(self.model.running)]
+        for _ in range(times):
+            self.failed(run, InstanceFailure.SLOW)
+        self.do(self.pool.channel_lost(run.channel, self.model.now))
+        self.ended(run, RequestOutcome.FIRST_BYTE_TIMEOUT)
+
+    @precondition(lambda self: not self.calm and self.model.running)
+    @rule(pick=PICK, failure=st.sampled_from([LOST, NACKED]))
+    def request_returns(self, pick: int, failure: InstanceFailure) -> None:
+        """Lost or refused: it stands where it stood; one that has run waits anew."""
+        model = self.model
+        run = model.running[pick % len(model.running)]
+        self.failed(run, failure)
+        since = model.now if failure is LOST else run.request.since
+        again = NaiveRequest(run.request.number, since, run.request.octets, run.request.rank)
+        model.running.remove(run)
+        model.waiting.append(again)
+        self.do(self.pool.returned(run.request, again, model.now, anew=failure is LOST))
+        assert self.pool.returned(run.request, again, model.now) == []
+        self.do(self.pool.channel_lost(run.channel, model.now))
 
     @precondition(lambda self: not self.calm and self.model.running)
     @rule(pick=PICK, told=st.sampled_from(["before", "after"]))
@@ -201,9 +232,8 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK, channels=st.integers(0, 4))
     def instance_opens(self, pick: int, channels: int) -> None:
         model = self.model
-        start, since = model.starting.pop(pick % len(model.starting))
-        instance = NaiveInstance(self.name("i"), start, since)
-        model.instances.append(instance)
+        start, since = model.starting[pick % len(model.starting)]
+        instance = model.opened(start, since, self.name("i"))
         self.do(self.pool.instance_opened(start, instance.name, model.now))
         assert instance.draining == model.drained
         self.channels_open(len(model.instances) - 1, channels)
@@ -213,6 +243,13 @@ class Histories(RuleBasedStateMachine):
     def all_starts_open(self) -> None:
         for _ in range(len(self.model.starting)):
             self.instance_opens(0, self.model.limits.max_concurrent)
+
+    @rule(count=st.sampled_from([8, 110]))
+    def a_crowd_is_served(self, count: int) -> None:
+        """Many come and all that starts opens, so that histories know large pools too."""
+        self.requests_arrive(count)
+        while self.model.starting:
+            self.instance_opens(0, 2)
 
     @precondition(lambda self: not self.calm and self.model.starting)
     @rule(then=st.sampled_from(["waits", "leaves", "is lost"]))
@@ -261,12 +298,30 @@ class Histories(RuleBasedStateMachine):
         model = self.model
         instance = model.instances[pick % len(model.instances)]
         asks = not instance.draining and not model.load(instance)
-        remaining = model.capacity - 1
+        expiring = instance.expiring
+        fit = [each for each in model.open if each is not instance and not each.quarantined]
+        remaining = model.serving - (not instance.away)
         self.do(self.pool.instance_idle(instance.name, model.now))
+        if expiring:
+            remaining = len(fit)
         if asks and instance.draining:
             assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
         elif asks:
             assert remaining < model.wanted_since(model.now - 3 * IDLE_WINDOW)
+
+    @precondition(lambda self: self.model.open)
+    @rule(pick=PICK, leaves_in=st.sampled_from([0.5, 2.0, 12.0, 100.0]))
+    def instance_tells_when_it_leaves(self, pick: int, leaves_in: float) -> None:
+        instance = self.model.open[pick % len(self.model.open)]
+        self.model.leave_planned(instance, leaves_in)
+        self.do(self.pool.leave_planned(instance.name, leaves_in, self.model.now))
+
+    @precondition(lambda self: len(self.model.open) < len(self.model.instances))
+    @rule()
+    def drained_instances_are_gone(self) -> None:
+        for instance in self.model.instances.copy():
+            if instance.draining and not self.model.load(instance):
+                self.instance_lost(self.model.instances.index(instance))
 
     @precondition(lambda self: not self.calm and self.model.instances)
     @rule(pick=PICK)
@@ -312,17 +367,9 @@ class Histories(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 10.0, 15.0, 60.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         model = self.model
-        model.now += seconds
-        late = [entry for entry in model.starting if model.now - entry[1] >= 15.0]
-        for entry in late:
-            model.starting.remove(entry)
-            model.given_up.append(entry[0])
-            model.failed(self.chance)
-        for instance in model.unready:
-            if model.now - instance.since >= 15.0:
-                model.failed(self.chance)
+        model.time_passed(seconds, self.chance)
         self.do(self.pool.tick(model.now))
-        model.check_after_tick()
+        model.check_after_tick(self.pool)
 
     @precondition(lambda self: not self.model.drained)
     @rule()
