@@ -118,13 +118,16 @@ class PoolModel(NaivePool):
         self.surplus_retired += not instance.away
 
     def _check_replaced(self, instance: NaiveInstance) -> None:
-        """Others serve, and they are enough."""
-        fit = [each for each in self.open if each.rests_until is None]
-        ready = [each for each in fit if not each.expiring and (each.idle or self.load(each))]
+        """Others serve that go on, and without it those that can serve are enough."""
         assert instance.expiring
-        assert ready
-        remaining = len(ready) + len(self.expiring) - 1
-        assert remaining >= self.wanted_since(self.now - self.limits.idle_window)
+        window = self.limits.idle_window
+        assert self.can_be_spared(instance, self.wanted_since(self.now - window))
+
+    def can_be_spared(self, instance: NaiveInstance, wanted: int) -> bool:
+        fit = [each for each in self.open if each.rests_until is None]
+        others = [each for each in fit if each is not instance and (each.idle or self.load(each))]
+        go_on = [each for each in others if not each.expiring]
+        return bool(go_on) and len(others) >= wanted
 
     def _close(self, action: Close) -> None:
         if action.channel in self.rejected:
@@ -196,3 +199,6 @@ class PoolModel(NaivePool):
         assert not (self.waiting and shut and not self.capacity), "nobody was told"
         if self.serving < self.wanted():
             assert dispatcher.capacity_state(self.now)["brake"], "what holds starts is not told"
+        most = self.wanted_since(self.now - 3 * self.limits.idle_window)
+        for instance in self.expiring:
+            assert not self.can_be_spared(instance, most), "it is replaced and was not told"

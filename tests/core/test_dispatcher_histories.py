@@ -21,7 +21,7 @@ from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartF
 from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 from tests.core.gate_model import BACKOFF_FIRST, BACKOFF_MOST, GateRules
-from tests.core.naive_pool import NaiveRequest, NaiveRun
+from tests.core.naive_pool import NaiveInstance, NaiveRequest, NaiveRun
 from tests.core.pool_model import PoolModel
 
 IDLE_WINDOW = 1.0
@@ -34,7 +34,7 @@ LIMITS = st.builds(
     queue_timeout=st.sampled_from([20.0, None]),
     start_timeout=st.just(15.0),
     idle_window=st.just(IDLE_WINDOW),
-    min_instances=st.integers(0, 2),
+    min_instances=st.sampled_from([0, 1, 2, 6]),
     scale_in_delay=st.sampled_from([0.0, 2.0, float("inf")]),
     queue_octets=st.sampled_from([0, 30]),
     classes=st.sampled_from([1, 3]),
@@ -57,10 +57,20 @@ LOST, NACKED = InstanceFailure.LOST, InstanceFailure.REFUSED
 class Histories(RuleBasedStateMachine):
     """Everything that can happen to a pool, in any order."""
 
-    @initialize(limits=LIMITS, rules=RULES, calm=st.booleans())
-    def begin(self, limits: PoolLimits, rules: GateRules, calm: bool) -> None:
+    @initialize(
+        limits=LIMITS,
+        rules=RULES,
+        calm=st.booleans(),
+        drains=st.booleans(),
+        crowd=st.booleans(),
+    )
+    def begin(
+        self, limits: PoolLimits, rules: GateRules, calm: bool, drains: bool, crowd: bool
+    ) -> None:
         self.calm = calm
         """Nothing fails and the pool is not drained, so that it comes to serve a lot."""
+        self.drains = drains and not calm
+        """It may be, and then not much more happens."""
         self.chance = 0.5
         self.model = PoolModel(limits, rules)
         gate = StartGate(
@@ -74,6 +84,8 @@ class Histories(RuleBasedStateMachine):
         self.pool = Dispatcher(limits, Simple, gate, lambda request: request.octets)
         self.names = 0
         self.time_passes(0.0)
+        if crowd:
+            self.a_crowd_is_served(False)
 
     def do(self, actions: list[Action]) -> None:
         self.model.carry_out(actions)
@@ -137,11 +149,20 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: not self.calm and self.model.running)
     @rule(pick=PICK, times=st.sampled_from([1, 3]))
     def answer_is_slow(self, pick: int, times: int) -> None:
+        """Three times is quarantine, if the pool is large enough."""
         run = self.model.running[pick % len(self.model.running)]
         for _ in range(times):
             self.failed(run, InstanceFailure.SLOW)
         self.do(self.pool.channel_lost(run.channel, self.model.now))
         self.ended(run, RequestOutcome.FIRST_BYTE_TIMEOUT)
+
+    @precondition(lambda self: not self.calm and len(self.model.open) >= 5 and self.model.running)
+    @rule(pick=PICK, leaves=st.booleans())
+    def one_of_many_fails_often(self, pick: int, leaves: bool) -> None:
+        run = self.model.running[pick % len(self.model.running)]
+        if leaves and run.instance in self.model.open:
+            self.planned(run.instance, 2.0)
+        self.answer_is_slow(pick, 3)
 
     @precondition(lambda self: not self.calm and self.model.running)
     @rule(pick=PICK, failure=st.sampled_from([LOST, NACKED]))
@@ -244,10 +265,10 @@ class Histories(RuleBasedStateMachine):
         for _ in range(len(self.model.starting)):
             self.instance_opens(0, self.model.limits.max_concurrent)
 
-    @rule(count=st.sampled_from([8, 110]))
-    def a_crowd_is_served(self, count: int) -> None:
+    @rule(long=st.booleans())
+    def a_crowd_is_served(self, long: bool) -> None:
         """Many come and all that starts opens, so that histories know large pools too."""
-        self.requests_arrive(count)
+        self.requests_arrive(110 if long and self.model.limits.queue_limit is None else 8)
         while self.model.starting:
             self.instance_opens(0, 2)
 
@@ -312,7 +333,9 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.model.open)
     @rule(pick=PICK, leaves_in=st.sampled_from([0.5, 2.0, 12.0, 100.0]))
     def instance_tells_when_it_leaves(self, pick: int, leaves_in: float) -> None:
-        instance = self.model.open[pick % len(self.model.open)]
+        self.planned(self.model.open[pick % len(self.model.open)], leaves_in)
+
+    def planned(self, instance: NaiveInstance, leaves_in: float) -> None:
         self.model.leave_planned(instance, leaves_in)
         self.do(self.pool.leave_planned(instance.name, leaves_in, self.model.now))
 
@@ -343,7 +366,7 @@ class Histories(RuleBasedStateMachine):
     # -- time and the end
 
     @precondition(lambda self: not self.model.drained)
-    @rule(minimum=st.integers(0, 4))
+    @rule(minimum=st.integers(0, 7))
     def minimum_changes(self, minimum: int) -> None:
         self.model.minimum = minimum
         self.pool.keep(minimum)
@@ -380,7 +403,7 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.warm_up(self.model.now))
         assert self.model.starts == before + (idle and free > 0)
 
-    @precondition(lambda self: not self.calm and len(self.model.arrived) > 20)
+    @precondition(lambda self: self.drains and len(self.model.arrived) > 20)
     @rule()
     def drain(self) -> None:
         self.model.drained = True
@@ -394,5 +417,5 @@ class Histories(RuleBasedStateMachine):
 
 HistoriesTest = Histories.TestCase
 HistoriesTest.settings = settings(
-    max_examples=200, stateful_step_count=60, deadline=None, derandomize=True
+    max_examples=400, stateful_step_count=60, deadline=None, derandomize=True
 )
