@@ -392,14 +392,17 @@ class Dispatcher(LiveSets):
         expiring = self._lifetimes.expiring
         if not expiring:
             return []
-        ready = [
+        ready = {
             each for each in self._roster.all() if (each.idle or each.running) and not each.shut
-        ]
-        others = len([each for each in ready if each not in expiring])
+        }
+        if ready <= expiring.keys():
+            return []
         wanted = max(1, self._supply.enough(*self._demand, now))
         actions: list[Action] = []
-        for instance in tuple(expiring) if others else ():
-            if others + len(expiring) > wanted:
+        for instance in tuple(expiring):
+            # One that expires but rests, or has no channel yet, is no reason for another to leave.
+            if len(ready) - (instance in ready) >= wanted:
+                ready.discard(instance)
                 actions += self._retire(instance, "replaced")
         return actions
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from math import ceil
 from typing import Final, Protocol, TypeAlias
 
 from lambdadispatch.core.ewma import Ewma
@@ -41,11 +40,11 @@ def simple(max_concurrent: int, multiplier: int, pending: int, running: int) -> 
     times fewer it should run on average. What waits counts half, because most of it will be taken
     by slots that free up before a new instance has started.
     """
-    if not pending and not running:
-        return 0
     target = -(-max_concurrent // multiplier)
-    wanted = running / target + pending / max_concurrent / 2
-    return max(ceil(wanted), ceil(wanted * 1.2))
+    # 6/5 of running / target + pending / max_concurrent / 2, rounded up, as one fraction: sums of
+    # floats can come out above a whole number, and then an instance too many is started.
+    slots = max_concurrent * target
+    return -(-3 * (2 * max_concurrent * running + target * pending) // (5 * slots))
 
 
 class Simple:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.lifetimes import Lifetimes
+from lambdadispatch.core.outcomes import InstanceFailure
 from lambdadispatch.core.roster import Instance
 from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
@@ -104,6 +105,28 @@ def test_an_instance_without_a_channel_replaces_nobody() -> None:
     assert pool.tick(98.1) == []
     pool.channel_idle("c2", "i2", 98.2)
     assert pool.tick(98.3) == [Retire("i1", "replaced"), Close("d1")]
+
+
+def test_an_instance_that_expires_and_rests_lets_nobody_leave() -> None:
+    pool = serving(2, max_instances=2)
+    pool.tick(96.0)
+    opened(pool, 3, 98.0)
+    assert pool.request_failed("r1", InstanceFailure.LOST, 98.1) == []
+    again = pool.returned("r1", "again", 98.1, anew=True)
+    assert again == [Assign("again", "d3")]
+    assert pool.tick(98.2) == [Retire("i2", "replaced"), Close("d2")], "it rests, not the first"
+    assert pool.tick(99.0) == []
+    assert (pool.open_instances, pool.running) == (2, 2)
+
+
+def test_two_that_expire_and_rest_let_nobody_leave() -> None:
+    pool = serving(3, max_instances=3)
+    pool.tick(96.0)
+    opened(pool, 4, 98.0)
+    pool.request_failed("r1", InstanceFailure.LOST, 98.1)
+    pool.request_failed("r2", InstanceFailure.LOST, 98.1)
+    assert pool.tick(98.2) == [], "two can serve, and three are wanted"
+    assert pool.tick(98.4)[0] == Retire("i1", "replaced"), "they have rested"
 
 
 def test_who_is_idle_leaves_only_if_those_that_are_open_are_enough() -> None:

@@ -21,6 +21,7 @@ from lambdadispatch.core.scaling import ALGORITHMS, simple
         (10, 2, 100, 2, 7),
         (20, 4, 1000, 110, 57),
         (10, 1, 10000, 0, 600),
+        (375, 188, 100_000, 335, 361),  # 1.2 * (167.5 + 133.33...), a little more in floats
     ],
 )
 def test_known_values(
