@@ -12,6 +12,7 @@ from lambda_side.dial import Dialer, DialError, make_nonce
 from lambdadispatch.http11.keepalive import keep_alive
 from lambdadispatch.http11.server import HttpServer, ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL
 
@@ -55,7 +56,9 @@ class Channels:
         self._count = count
         self._on_decline = on_decline
         self._on_change = on_change
-        self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive)
+        self._server = HttpServer(
+            on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive, reader=ChannelReader
+        )
         self._dialling = 0
         self._open = 0
         self._retry: IDelayedCall | None = None

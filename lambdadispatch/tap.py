@@ -152,7 +152,7 @@ def _router(
         reactor,
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
-        Chances(random.random, lambda: mark + secrets.token_hex(3)),
+        Chances(random.random, lambda: mark + secrets.token_hex(3), random.getrandbits),
         lambda: datetime.now(UTC),
     )
     return RouterService(

@@ -29,7 +29,10 @@ PREFIX = "lambdadispatch_"
 
 _COUNTS = {
     "requests": ("outcome", "Requests that have ended, by outcome."),
-    "refused_heads": ("reason", "Heads of requests that broke HTTP, by the rule."),
+    "retries": ("failure", "Requests that were to be sent again, by what was wrong before."),
+    "nacks": ("reason", "Requests that instances refused untouched, by their reason."),
+    "refused_heads": ("reason", "Heads of requests that broke HTTP or a limit, by the rule."),
+    "refused_connections": ("reason", "Client connections closed unserved, by reason."),
     "invocations_started": ("", "Invoke calls that were started."),
     "invocations": ("outcome", "Invoke calls that have ended, by outcome."),
     "channels_opened": ("", "Channels that instances have opened."),

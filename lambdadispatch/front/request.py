@@ -52,6 +52,7 @@ class Request:
 
     ``attempts`` is how often it has been or may yet be sent, the one to come included; ``losses``
     how many of those before ended with their channel; ``kept`` is what they sent of its body.
+    ``lines`` are the field lines that it is sent with, worked out when it is sent first.
     """
 
     __slots__ = (
@@ -63,6 +64,7 @@ class Request:
         "decided",
         "exchange",
         "kept",
+        "lines",
         "losses",
         "parked",
         "rank",
@@ -82,6 +84,7 @@ class Request:
         self.attempts = 1
         self.losses = 0
         self.kept: KeptBody | None = None
+        self.lines: bytes | None = None
         self.decided = False
         """Assigned, refused or cancelled."""
         self._receiver = receiver

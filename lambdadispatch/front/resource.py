@@ -12,13 +12,13 @@ from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.relay import FrontRelay
 from lambdadispatch.front.request import Refused, Request
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import RelayOutcome
+from lambdadispatch.http11.relay import RelayOutcome, client_loss
 from lambdadispatch.http11.resource import ResourceRequest
-from lambdadispatch.http11.server_exchange import CLIENT_GONE
 
 OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOutcome}
 """What a relay's outcome is called as a request's."""
@@ -41,7 +41,8 @@ class Queue(Interface):
 
 
 class FrontResource(Resource):
-    """Takes every path; ``health_path``, if set, is answered by the router itself.
+    """Takes every path; ``health_path``, if set, is answered by the router itself. ``forwarding``
+    has what is added to requests and answers.
 
     A request whose channel is lost is sent again at most ``retry_limit`` times. ``priorities``
     tells the classes of requests, where there are any.
@@ -52,21 +53,25 @@ class FrontResource(Resource):
     def __init__(
         self,
         queue: Queue,
+        forwarding: Forwarding,
         health_path: str | None = None,
         retry_limit: int = 0,
         priorities: Priorities | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._queue = queue
+        self._forwarding = forwarding
         self.retry_limit = retry_limit
         self._priorities = priorities
         self._health_path = health_path.encode() if health_path else None
 
     def render(self, request: ResourceRequest) -> bytes | int:
         """Have the request relayed by the channel that takes it; park it until there is one."""
+        exchange = request.exchange
+        self._forwarding.arrived(exchange)
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
-        submitted = Request(request.exchange, self)
+        submitted = Request(exchange, self)
         if self._priorities is not None:
             submitted.rank = self._priorities.rank(request.head)
         self._queue.submit(submitted)
@@ -98,7 +103,10 @@ class FrontResource(Resource):
         request.relay = relay = FrontRelay(
             exchange, channel, answer_reason, over, request, request.kept
         )
-        relay.start()
+        lines = request.lines
+        if lines is None:
+            lines = request.lines = self._forwarding.send_on(exchange)
+        relay.start(lines)
 
     def refused(self, request: Request, outcome: RequestOutcome, retry_after: int) -> None:
         """Answer it without an instance."""
@@ -114,10 +122,7 @@ class FrontResource(Resource):
 
     def _left(self, request: Request, reason: str) -> None:
         request.cancel()
-        gone = reason == CLIENT_GONE
-        self._queue.ended(
-            request, RequestOutcome.CLIENT_GONE if gone else RequestOutcome.BAD_REQUEST
-        )
+        self._queue.ended(request, OUTCOMES[client_loss(reason)])
 
     def _failed(self, request: Request, failure: Failure) -> None:
         if failure.check(CancelledError) is not None:

@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
 from lambdadispatch.wire.exchange_state import CLOSED, OPEN, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
@@ -37,6 +37,8 @@ class RelayOutcome(StrEnum):
     """The whole response was passed on."""
     CLIENT_GONE = "client_gone"
     """The client left before it had the whole response."""
+    CLIENT_STALLED = "client_stalled"
+    """The client did not read the response in time; its connection was cut."""
     ANSWER_LOST = "answer_lost"
     """The server was lost before the response's head; the client was told 502."""
     ANSWER_CUT = "answer_cut"
@@ -49,12 +51,29 @@ class RelayOutcome(StrEnum):
     """The whole took too long; the client was told 504 or cut."""
     BAD_REQUEST = "bad_request"
     """The request's body broke the rules."""
+    BODY_TOO_LARGE = "body_too_large"
+    """The request's body came to more than is allowed."""
+    BODY_TOO_SLOW = "body_too_slow"
+    """The request's body came more slowly than is allowed."""
     BAD_ANSWER = "bad_answer"
     """The server's response broke the rules; the client was told 502 or cut."""
 
 
 ANSWERED: Final = RelayOutcome.ANSWERED
 """By itself, for it is read at every request."""
+
+_CLIENT_LOSSES: Final = {
+    CLIENT_GONE: RelayOutcome.CLIENT_GONE,
+    CLIENT_STALLED: RelayOutcome.CLIENT_STALLED,
+    "body_too_large": RelayOutcome.BODY_TOO_LARGE,
+    "body_too_slow": RelayOutcome.BODY_TOO_SLOW,
+}
+
+
+def client_loss(reason: str) -> RelayOutcome:
+    """The outcome of a request that its client ended, or could not go on with."""
+    return _CLIENT_LOSSES.get(reason, RelayOutcome.BAD_REQUEST)
+
 
 NACKED: Final = "nacked"
 """The reason of a loss when the server said that it has not touched the request."""
@@ -160,7 +179,7 @@ class Relay:
     def client_lost(self, reason: str) -> None:
         """The client left, or broke a rule."""
         answered = self._exchange.answer_ended
-        outcome = RelayOutcome.CLIENT_GONE if reason == CLIENT_GONE else RelayOutcome.BAD_REQUEST
+        outcome = client_loss(reason)
         self._connection.cut(outcome)
         self._end(RelayOutcome.ANSWERED if answered else outcome)
 

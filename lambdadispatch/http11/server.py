@@ -16,7 +16,7 @@ one timer object a connection (see ``HttpServer.sweep``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushProducer
@@ -24,7 +24,15 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
+from lambdadispatch.http11.pace import (
+    NO_LIMITS,
+    Admission,
+    ConnectionLimits,
+    Pace,
+    body_too_slow,
+    head_timeout,
+)
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
 from lambdadispatch.http11.stream import StreamProtocol, Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -40,6 +48,7 @@ from lambdadispatch.wire.exchange_state import (
     UPLOADING,
     after,
 )
+from lambdadispatch.wire.fields import NameSet
 from lambdadispatch.wire.heads import RequestHead
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
 from lambdadispatch.wire.request_reader import RequestReader
@@ -60,17 +69,38 @@ class ServerConnection(StreamProtocol):
         self.state = IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
+        self.origin: Any = None
+        self._requests_left = server.connection_limits.requests
         self.idle_since = server.sweeps
-        self._reader = RequestReader(server.limits)
+        self._reader = server.reader(server.limits)
         self._advancing = False
         self._held_back = False
         self._lingering = False
         self._slow = False
+        self._pace: Pace | None = None
+        self._heads = 0
+        self._octets = 0
+        self._drained = 0
+
+    # -- its ends
+
+    @property
+    def peer(self) -> IAddress:
+        """The client's address."""
+        return cast(IAddress, self.transport.getPeer())
+
+    @property
+    def own_address(self) -> IAddress:
+        """The address that the client connected to."""
+        return cast(IAddress, self.transport.getHost())
 
     # -- from the transport
 
     def connectionMade(self) -> None:
         """Twisted: the connection is up."""
+        if self.server.admission is not None and not self.server.admission.opened(self):
+            self.cut()
+            return
         self.transport.setTcpNoDelay(True)
         if self.server.prepare is not None:
             self.server.prepare(self.transport)
@@ -100,6 +130,8 @@ class ServerConnection(StreamProtocol):
             self._successor.connectionLost(reason or Failure(ConnectionDone()))
             return
         self.server.connections.discard(self)
+        if self.server.admission is not None:
+            self.server.admission.closed(self)
         self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -116,6 +148,7 @@ class ServerConnection(StreamProtocol):
     def resumeProducing(self) -> None:
         """Twisted: what was written has left."""
         self._slow = False
+        self._drained += 1
         if self.exchange is not None:
             self.exchange.client_ready()
 
@@ -147,6 +180,7 @@ class ServerConnection(StreamProtocol):
     def _take(self, event: Event) -> bool:
         """Pass on one event; whether to go on."""
         if isinstance(event, RequestHead):
+            self._heads += 1
             if not event.body:
                 self._reader.next_event()  # its End, which says nothing more
             self._begin(event)
@@ -155,6 +189,7 @@ class ServerConnection(StreamProtocol):
         if isinstance(event, Signal) or exchange is None:
             return False
         if isinstance(event, bytes):
+            self._octets += len(event)
             exchange.request_data(event)
         elif isinstance(event, End):
             self._request_ended()
@@ -165,6 +200,9 @@ class ServerConnection(StreamProtocol):
         self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
         exchange.slow = self._slow
+        if self._requests_left:
+            self._requests_left -= 1
+            self.closing = self.closing or not self._requests_left
         self.server.on_request(exchange)
 
     def _request_ended(self) -> None:
@@ -194,7 +232,9 @@ class ServerConnection(StreamProtocol):
             self.cut()
         elif self.state is not CLOSED:
             self.state = OPEN
-            self.server.on_refused(ServerExchange(self, broken.head if broken else None), error)
+            refused = ServerExchange(self, broken.head if broken else None)
+            refused.own_lines = broken.own_lines if broken else b""
+            self.server.on_refused(refused, error)
 
     # -- for the exchange
 
@@ -249,6 +289,7 @@ class ServerConnection(StreamProtocol):
         """Close once all that was written has left."""
         if self.state is not CLOSED:
             self.state = CLOSED
+            self.idle_since = self.server.sweeps
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -287,22 +328,70 @@ class ServerConnection(StreamProtocol):
 
         A body that is only read to keep the connection is not waited for any longer than that.
         """
-        exchange = self.exchange
-        passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
         if self._lingering:
             if sweeps - self.idle_since > LINGER_SWEEPS:
                 self.transport.abortConnection()
-        elif sweeps - self.idle_since > patience:
+        elif self.state is IDLE and not (self._slow or self._reader.buffered):
+            self._pace = None
+            if sweeps - self.idle_since > patience:
+                self.lose()
+        elif self.state is CLOSED:
+            # It waits for a client that does not read what was written.
+            most = self.server.connection_limits.unread_sweeps or patience
+            if sweeps - self.idle_since > most:
+                self.transport.abortConnection()
+        elif not self._awaits(sweeps) and sweeps - self.idle_since > patience:
+            exchange = self.exchange
+            passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
             if self.state is IDLE or passing_over:
                 self.lose()
-            elif self.state is CLOSED:
-                # It waits for a client that does not read what was written.
-                self.transport.abortConnection()
+
+    def _awaits(self, sweeps: int) -> bool:
+        """Whether a head or a body is coming that has a limit; if it is over that, refuse it."""
+        limits, exchange = self.server.connection_limits, self.exchange
+        if limits.unread_sweeps and self._unread(sweeps, limits.unread_sweeps):
+            return True
+        awaited: object = None
+        if self.state is IDLE and limits.head_sweeps and self._reader.buffered:
+            awaited = self._heads
+        elif exchange is not None and limits.body_rate and self._body_is_awaited(exchange):
+            awaited = exchange
+        pace = self._pace
+        if awaited is None or pace is None or pace.awaited != awaited:
+            self._pace = None if awaited is None else Pace(awaited, sweeps, self._octets)
+        elif awaited is exchange:
+            if pace.too_slow(sweeps, self._octets, limits.body_rate):
+                self._refuse(body_too_slow(limits))
+        elif sweeps - pace.since >= limits.head_sweeps:
+            self._refuse(head_timeout(limits))
+        return awaited is not None
+
+    def _body_is_awaited(self, exchange: ServerExchange) -> bool:
+        """Whether a body should come: somebody takes it, and the answer is not under way."""
+        if self.state is OPEN:
+            return exchange.takes_body and not exchange.answer_begun
+        return self.state is UPLOADING and exchange.takes_body and not exchange.discarding
+
+    def _unread(self, sweeps: int, most: int) -> bool:
+        """Whether the client leaves unread what was written; if it did so for too long, cut it."""
+        if not self._slow:
+            return False
+        awaited = ("unread", self._drained)
+        if self._pace is None or self._pace.awaited != awaited:
+            self._pace = Pace(awaited, sweeps, 0)
+        elif sweeps - self._pace.since >= most:
+            exchange, self.exchange = self.exchange, None
+            self.cut()
+            if exchange is not None:
+                exchange.connection_lost(CLIENT_STALLED)
+        return True
 
     def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""
         rest = self._reader.take_rest()
         self.server.connections.discard(self)
+        if self.server.admission is not None:
+            self.server.admission.closed(self)
         self.exchange = None
         self.state = CLOSED
         self.transport.unregisterProducer()
@@ -324,7 +413,8 @@ class HttpServer(Factory):
     ``on_refused`` with an exchange that must be answered with the error; it has a request only if
     the error came within a body, and then ``on_request`` was called for that request before.
     ``sweep`` is to be called once a second: one pass over all connections costs less than a
-    timer for each. ``patience`` is how many seconds an idle connection is kept.
+    timer for each. ``patience`` is how many seconds an idle connection is kept. Answers of others
+    lose their fields of ``answer_names``, which exchanges have in their own lines.
     """
 
     noisy = False
@@ -337,19 +427,29 @@ class HttpServer(Factory):
         limits: Limits = DEFAULT_LIMITS,
         patience: int = 75,
         prepare: Callable[[IStreamTransport], None] | None = None,
+        connection_limits: ConnectionLimits = NO_LIMITS,
+        admission: Admission | None = None,
+        answer_names: NameSet | None = None,
+        make: Callable[[HttpServer], ServerConnection] = ServerConnection,
+        reader: Callable[[Limits], RequestReader] = RequestReader,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
         self.limits = limits
         self.patience = patience
         self.prepare = prepare
+        self.connection_limits = connection_limits
+        self.admission = admission
+        self.answer_names = answer_names
+        self.reader = reader
+        self._make = make
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
         self._draining = False
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Twisted: a client connected."""
-        connection = ServerConnection(self)
+        connection = self._make(self)
         connection.factory = self
         connection.closing = self._draining
         return cast(Protocol, connection)

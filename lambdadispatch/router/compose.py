@@ -16,12 +16,14 @@ from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import CallLater, Session
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.request import Request
 from lambdadispatch.front.resource import FrontResource
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.router.client_side import front_server, make_forwarding
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
@@ -46,11 +48,12 @@ MB_PER_GB = 1024
 @dataclass(frozen=True)
 class Chances:
     """Where chance comes in, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
-    hexadecimal digits.
+    hexadecimal digits, ``bits`` a number of so many random bits.
     """
 
     random: Callable[[], float]
     token: Callable[[], str]
+    bits: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def compose(
     return Parts(
         router,
         fleet,
-        _front(settings, router, counts),
+        _front(settings, router, counts, make_forwarding(settings, chances.bits, wall)),
         _control(settings, router, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
@@ -115,22 +118,24 @@ def _octets(request: Hashable) -> int:
     return cast(Request, request).octets
 
 
-def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
+def _front(
+    settings: Settings, router: Router, counts: Counts, forwarding: Forwarding
+) -> HttpServer:
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
             counts.refused_heads[error.reason] += 1
+            forwarding.arrived(exchange)
         answer_reason(exchange, error.status, error.reason)
 
-    return HttpServer(
-        ResourceServer(
-            FrontResource(
-                router, settings.front_health_path, settings.retry_limit, _priorities(settings)
-            )
-        ).on_request,
-        refused,
-        limits=_limits(settings),
-        patience=round(settings.keep_alive_timeout),
+    resource = FrontResource(
+        router,
+        forwarding,
+        settings.front_health_path,
+        settings.retry_limit,
+        _priorities(settings),
     )
+    on_request = ResourceServer(resource).on_request
+    return front_server(settings, on_request, refused, forwarding, counts.refused_connections)
 
 
 def _priorities(settings: Settings) -> Priorities | None:

@@ -14,6 +14,7 @@ class Counts:
         self.retries: Counter[str] = Counter()
         self.nacks: Counter[str] = Counter()
         self.refused_heads: Counter[str] = Counter()
+        self.refused_connections: Counter[str] = Counter()
         self.channels: Counter[str] = Counter()
         self.channels_opened = 0
         self.sessions: Counter[str] = Counter()
@@ -28,6 +29,7 @@ class Counts:
             "retries": dict(self.retries),
             "nacks": dict(self.nacks),
             "refused_heads": dict(self.refused_heads),
+            "refused_connections": dict(self.refused_connections),
             "invocations_started": self.invocations_started,
             "invocations": dict(self.invocations),
             "channels_opened": self.channels_opened,

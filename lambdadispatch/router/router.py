@@ -28,6 +28,7 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.core.pace import Pace
 from lambdadispatch.front.request import Request
+from lambdadispatch.front.request_ids import id_in
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import NACKED
 from lambdadispatch.router.counts import Counts
@@ -130,7 +131,8 @@ class Router:
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
             "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
-            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}",
+            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}, "
+            "client {client}, id {request_id}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
@@ -140,6 +142,8 @@ class Router:
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
+            client=request.exchange.peer,
+            request_id=id_in(request.exchange.own_lines),
         )
 
     # -- channels

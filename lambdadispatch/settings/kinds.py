@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,16 @@ _FUNCTION = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
+_OWN_FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_FIELDS_IN_USE = frozenset(
+    (
+        *("authorization", "connection", "content-encoding", "content-length", "content-type"),
+        *("cookie", "date", "expect", "forwarded", "host", "keep-alive", "location"),
+        *("proxy-connection", "server", "set-cookie", "te", "trailer", "traceparent", "tracestate"),
+        *("transfer-encoding", "upgrade", "via", "x-amzn-trace-id", "x-forwarded-for"),
+        *("x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
+    )
+)
 _PATH = re.compile(r"/[!-\"$->@-~]*")
 
 
@@ -144,6 +154,39 @@ def interface() -> Kind:
     return text(
         "an IP address, or empty for all interfaces", lambda value: value == "" or ip_address(value)
     )
+
+
+def networks() -> Kind:
+    """Give the kind for a tuple of networks: in text between commas, or a list of texts."""
+
+    def read(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")] if value else []
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+            raise ValueError
+        return tuple(ip_network(each) for each in value)
+
+    return Kind(
+        tuple[IPv4Network | IPv6Network, ...],
+        "IP addresses and networks in CIDR form between commas, as in 10.0.0.0/8, fd00::/8, or "
+        "empty",
+        read,
+    )
+
+
+def own_field_name() -> Kind:
+    """Give the kind for the name of a field that the router may write, or off, as None."""
+
+    def read(value: object) -> str | None:
+        if isinstance(value, str) and value.lower() == "off":
+            return None
+        if not isinstance(value, str) or not _OWN_FIELD.fullmatch(value):
+            raise ValueError
+        if value.lower() in _FIELDS_IN_USE:
+            raise ValueError
+        return value
+
+    return Kind(str | None, "the name of a field that has no other meaning, or off", read)
 
 
 def host() -> Kind:

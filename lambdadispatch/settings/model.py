@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from lambdadispatch.core.schedule import Window
 
@@ -72,6 +73,19 @@ class Settings:
     backoff_most: float
     front_health_path: str | None
     keep_alive_timeout: float
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    forwarding: str
+    request_id_header: str | None
+    trace: str
+    proxy_protocol: str
+    uri_limit: int
+    body_limit: int | None
+    head_timeout: float
+    body_rate_minimum: int
+    client_stall_timeout: float
+    connection_limit: int | None
+    connections_per_address_limit: int | None
+    requests_per_connection_limit: int | None
     transport: str
     access_log: bool
     local_function_timeout: float

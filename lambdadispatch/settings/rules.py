@@ -121,6 +121,7 @@ RULES = (
     Rule(("backoff_most", "backoff_first"), _is_at_least),
     Rule(("max_instances", "workers"), _is_at_least),
     Rule(("queue_limit", "workers"), _is_at_least),
+    Rule(("connection_limit", "workers"), _is_at_least),
     Rule(("start_rate", "workers"), _is_at_least),
     Rule(("start_burst", "workers"), _is_at_least),
     Rule(("budget_invocations_per_minute", "workers"), _is_at_least),

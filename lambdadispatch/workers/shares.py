@@ -61,6 +61,7 @@ def part_of(total: int, worker: int, workers: int) -> int:
 DIVIDED = (
     "max_instances",
     "queue_limit",
+    "connection_limit",
     "start_rate",
     "start_burst",
     "budget_invocations_per_minute",

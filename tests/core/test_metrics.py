@@ -21,7 +21,10 @@ def state(**pool: int) -> dict[str, Any]:
     """What /state shows, with some counts."""
     counts = Counts()
     counts.requests["answered"] += 7
+    counts.retries["lost"] += 6
+    counts.nacks["unreachable"] += 1
     counts.refused_heads["bad_host"] += 1
+    counts.refused_connections["address_limit"] += 8
     counts.channels["retired"] += 5
     counts.channels_opened = 9
     counts.sessions["closed"] += 2
@@ -64,7 +67,10 @@ def test_every_count_and_every_gauge_is_there() -> None:
     requests = counts.pop("requests")
     assert requests["outcome=answered", "worker=0"] == 7
     assert counts == {
+        "retries": {("failure=lost", "worker=0"): 6},
+        "nacks": {("reason=unreachable", "worker=0"): 1},
         "refused_heads": {("reason=bad_host", "worker=0"): 1},
+        "refused_connections": {("reason=address_limit", "worker=0"): 8},
         "invocations_started": {("worker=0",): 4},
         "invocations": {("outcome=returned", "worker=0"): 1},
         "channels_opened": {("worker=0",): 9},

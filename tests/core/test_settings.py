@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, get_type_hints
 
 import pytest
@@ -51,9 +52,13 @@ def whole(least: int, most: int, *bad: object) -> Case:
     return good, [*WORDS, str(most + 1), least - 1, most + 1, *NOT_WHOLE, *bad]
 
 
-def port() -> Case:
-    good, bad = whole(0, 65535, "none", "offf")
+def optional(least: int, most: int) -> Case:
+    good, bad = whole(least, most, "none", "offf")
     return [*good, ("off", None), ("OFF", None)], bad
+
+
+def port() -> Case:
+    return optional(0, 65535)
 
 
 def seconds(least: float, most: float) -> Case:
@@ -148,6 +153,32 @@ CASES: dict[str, Case] = {
         ["/", "/health", "/a/b~%20"], ["", "health", "/a b", "/a?b", "/a#b", "/\u00e9"]
     ),
     "keep_alive_timeout": seconds(1, 3600),
+    "trusted_proxies": (
+        [
+            ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+            ("10.1.2.3,fd00::/8", (ip_network("10.1.2.3/32"), ip_network("fd00::/8"))),
+            ("::1, 0.0.0.0/0", (ip_network("::1/128"), ip_network("0.0.0.0/0"))),
+            (["10.0.0.0/8"], (ip_network("10.0.0.0/8"),)),
+            ("", ()),
+            ([], ()),
+        ],
+        ["10.0.0.1/8", "10.0.0.0/33", "proxy", ",", "10.0.0.1;10.0.0.2", 1, True, [1], [""], {}],
+    ),
+    "forwarding": text(["x-forwarded", "forwarded", "both", "off"], ["", "on", "X-Forwarded"]),
+    "request_id_header": (
+        [("x-request-id", "x-request-id"), ("X-Id", "X-Id"), ("off", None), ("OFF", None)],
+        ["", "a b", "a:", "a_b", "Host", "x-forwarded-for", "Content-Length", "x" * 65, *NOT_TEXT],
+    ),
+    "trace": text(["pass", "x-amzn-trace-id", "traceparent", "both"], ["", "on", "off"]),
+    "proxy_protocol": text(["off", "on"], ["", "true", "v1", "optional"]),
+    "uri_limit": whole(64, 1_048_576),
+    "body_limit": optional(0, 1 << 50),
+    "head_timeout": seconds(0, 900),
+    "body_rate_minimum": whole(0, 1_000_000_000),
+    "client_stall_timeout": seconds(0, 3600),
+    "connection_limit": optional(1, 10_000_000),
+    "connections_per_address_limit": optional(1, 10_000_000),
+    "requests_per_connection_limit": optional(1, 10_000_000),
     "transport": text(["auto", "uvloop", "twisted"], ["", "libuv", "epoll"]),
     "access_log": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],

@@ -34,6 +34,7 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
         workers=3,
         max_instances=10,
         queue_limit=7,
+        connection_limit=100,
         callback_port=9000,
         control_port=5101,
         control_tls_port=6000,
@@ -41,6 +42,7 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
     parts = [settings_of(settings, worker, PORTS) for worker in range(3)]
     assert [part.max_instances for part in parts] == [4, 3, 3]
     assert [part.queue_limit for part in parts] == [3, 2, 2]
+    assert [part.connection_limit for part in parts] == [34, 33, 33]
     assert [part.callback_port for part in parts] == [9000, 9001, 9002]
     for part in parts:
         assert part.workers == 1

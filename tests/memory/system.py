@@ -166,7 +166,7 @@ class System:
             self.clock,
             self.aws,
             self.clock.callLater,
-            Chances(lambda: self.chance, lambda: "000000"),
+            Chances(lambda: self.chance, lambda: "000000", lambda bits: bits),
             lambda: BEGINNING + timedelta(seconds=self.clock.seconds()),
         )
         self.failures: list[str] = []

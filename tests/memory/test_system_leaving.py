@@ -157,7 +157,9 @@ class DeadlineTests(LeavingCase):
     def test_a_request_that_goes_on_after_its_answer_is_waited_for(self) -> None:
         client = self.ask(CHUNKED + b"3\r\none\r\n")
         self.call.respond(b"early")
-        self.advance(26)
+        for _ in range(26):
+            self.send(client, b"64\r\n%b\r\n" % bytes(100))
+            self.advance(1)
         self.assertEqual(self.reasons, [])
         self.send(client, b"0\r\n\r\n")
         self.assertTrue(self.call.whole)

@@ -146,7 +146,7 @@ class LyingTests(SystemCase):
 
     def test_a_channel_on_which_nothing_runs(self) -> None:
         client = self.ask(get("/x"))
-        nonce = self.call.exchange._connection.nonce
+        nonce = self.call.exchange.connection.nonce
         self.call.respond(b"well")
         self.network.pump()
         self.say(nonce)
@@ -158,13 +158,13 @@ class LyingTests(SystemCase):
         self.call.begin()
         self.call.write(b"part")
         self.network.pump()
-        self.say(self.call.exchange._connection.nonce)
+        self.say(self.call.exchange.connection.nonce)
         self.assertFalse(self.answers(client)[0].whole)
         self.assertEqual(self.outcomes(), {"answer_cut": 1})
 
     def test_an_application_cannot_make_one(self) -> None:
         client = self.ask(get("/x"))
-        nonce = self.call.exchange._connection.nonce
+        nonce = self.call.exchange.connection.nonce
         line = encode_message(Message(NACK, "why", nonce))
         pairs = [(b"Kind", b"nack"), (b"Lambda-Dispatch-Nack", b"why"), (b"X-Nack", nonce.encode())]
         self.call.respond(line, 503, *pairs)

@@ -63,7 +63,7 @@ class SentAgainTests(RetryCase):
 
     def test_within_the_head_of_the_answer(self) -> None:
         client = self.ask(get("/x"))
-        self.call.exchange._connection.transport.write(b"HTTP/1.1 200 OK\r\nX: ")
+        self.call.exchange.connection.transport.write(b"HTTP/1.1 200 OK\r\nX: ")
         self.network.pump()
         self.lose()
         self.assert_served_again(client)

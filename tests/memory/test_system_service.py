@@ -33,7 +33,7 @@ class StartingTests(SynchronousTestCase):
         self.network = MemoryNetwork(self.clock)
         chosen = make_settings(**settings)
         self.aws = MemoryLambda(self.clock, self.network, StageHost(self.clock))
-        chances = Chances(lambda: 0.5, lambda: "000000")
+        chances = Chances(lambda: 0.5, lambda: "000000", lambda bits: 0)
         parts = compose(
             chosen, self.clock, self.aws, self.clock.callLater, chances, lambda: BEGINNING
         )
@@ -122,7 +122,7 @@ class ProgressTests(SynchronousTestCase):
         self.network = MemoryNetwork(clock)
         chosen = make_settings(**settings)
         self.aws = MemoryLambda(clock, self.network, StageHost(clock))
-        chances = Chances(lambda: 0.5, lambda: "w1-000000")
+        chances = Chances(lambda: 0.5, lambda: "w1-000000", lambda bits: 0)
         self.backend = MemoryBackend()
         service = RouterService(
             chosen,
@@ -181,7 +181,7 @@ class FrontTests(SystemCase):
 
     def test_idle_connections_are_closed_after_their_time(self) -> None:
         self.build(keep_alive_timeout=5)
-        begun, used = self.ask(b"GET / HT", requests=0), self.ask(get("/now"))
+        begun, used = self.ask(b"", requests=0), self.ask(get("/now"))
         self.advance(4)
         self.assertEqual((begun.lost, used.lost), (None, None))
         self.advance(3)

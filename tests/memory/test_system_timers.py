@@ -28,7 +28,7 @@ class TimerCase(SystemCase):
 
 class FirstByteTests(TimerCase):
     def setUp(self) -> None:
-        self.build(first_byte_timeout=10, idle_timeout=0)
+        self.build(first_byte_timeout=10, idle_timeout=0, body_rate_minimum=0)
 
     def test_it_is_counted_from_the_end_of_the_request(self) -> None:
         client = self.ask(CHUNKED)
@@ -83,7 +83,7 @@ class FirstByteTests(TimerCase):
 
 class IdleTests(TimerCase):
     def setUp(self) -> None:
-        self.build(first_byte_timeout=0, idle_timeout=20)
+        self.build(first_byte_timeout=0, idle_timeout=20, body_rate_minimum=0)
 
     def begin(self) -> Client:
         client = self.ask(get("/x"))
