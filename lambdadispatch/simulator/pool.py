@@ -178,6 +178,8 @@ class Pool:
         timeout = self._billing.timeout
         margin = min(self._plan.margin, timeout * MARGIN_SHARE)
         last = min(LAST_SECONDS, timeout * LAST_SHARE)
+        actions = self._dispatcher.leave_planned(instance.name, timeout - margin, now)
+        self._do(actions, now)
         self._events.at(now + self._plan.idle, self._check_idle, instance)
         self._events.at(now + timeout - margin, self._near_deadline, instance)
         self._events.at(now + timeout - last, self._cut, instance)

@@ -27,3 +27,6 @@ SIMULATED = (
     "backoff_most",
 )
 """The settings that change what is simulated; all others are about sockets and AWS."""
+
+NOT_SIMULATED = ("queue_bytes_limit", "priority_header", "priority_classes")
+"""What the dispatcher is made from too: simulated requests have no octets and no fields."""

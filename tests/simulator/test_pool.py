@@ -86,24 +86,23 @@ def test_a_start_that_is_given_up_is_told_to_go_when_it_calls_back() -> None:
     assert record.instances.now == 0
 
 
-def test_an_instance_leaves_before_its_invocation_times_out() -> None:
-    # Of 60 s the last 15 are the margin: it leaves 45 s after it opened, and so does the next. The
-    # next has its environment, so it opens 0.5 s after the request that asked for it.
+def test_an_instance_is_replaced_before_its_invocation_times_out() -> None:
+    # Of 60 s the last 15 are the margin: it has to leave 45 s after it opened. A start takes 8.5 s,
+    # so the next one is started 17 s before, in an environment that is cold, and opens in time.
     requests = [(second / 2, 0.25) for second in range(200)]
-    record = pool(requests, warm=1, timeout=60.0, instance_idle=5, **ONE)
+    record = pool(requests, timeout=60.0, instance_idle=5, **ONE)
     assert record.outcomes == {ANSWERED: 200}
-    slow = [(arrival, wait) for arrival, wait in waits(record) if wait]
-    assert slow == [(45.0, 0.5), (45.5, 0.25), (90.5, 0.5), (91.0, 0.25)]
-    assert (record.starts, record.cold_starts) == (2, 0)
+    assert [wait for arrival, wait in waits(record) if arrival >= 17 and wait] == []
+    assert record.cold_starts >= 2
 
 
 def test_what_runs_longer_than_the_invocation_is_cut() -> None:
     record = pool([(0.0, 1000.0), (1.0, 1.0)], warm=1, timeout=100.0)
     assert record.outcomes == {ANSWERED: 1, RequestOutcome.ANSWER_LOST: 1}
     assert record.until == 99.0
-    # It drains from 85 on, so another is started, which is idle until it is seen at 99.
+    # It leaves at 85, so from 84 on another is started, which is idle until it is seen at 99.
     assert record.starts == 1
-    assert 113_000 <= record.billed_ms <= 113_750
+    assert 114_000 <= record.billed_ms <= 114_750
 
 
 def test_clients_that_wait_for_their_answers_come_again() -> None:

@@ -28,9 +28,10 @@ def test_every_setting_that_the_dispatcher_is_made_from_can_be_given() -> None:
     dispatcher_from(noting, lambda: 0.5)  # type: ignore[arg-type]
     # With no budget its memory is not asked for.
     assert len(noting.read) > 10
-    assert noting.read <= set(shipping.SIMULATED)
+    assert noting.read <= {*shipping.SIMULATED, *shipping.NOT_SIMULATED}
 
 
 def test_the_names_are_settings_and_the_tick_is_the_routers() -> None:
-    assert set(shipping.SIMULATED) <= {setting.name for setting in SETTINGS}
+    named = {*shipping.SIMULATED, *shipping.NOT_SIMULATED}
+    assert named <= {setting.name for setting in SETTINGS}
     assert service.TICK == shipping.TICK
