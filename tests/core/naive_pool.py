@@ -163,6 +163,12 @@ class NaivePool:
             return self.limits.queue_limit
         return max(100, 10 * self.limits.max_concurrent * len(self.open))
 
+    def has_room(self) -> bool:
+        """Those who wait are no more, and no heavier, than allowed."""
+        octets = sum(request.octets for request in self.waiting)
+        heavy = self.limits.queue_octets and octets > self.limits.queue_octets
+        return not heavy and len(self.waiting) <= self.most_waiting()
+
     def queue_timeout(self) -> float:
         if self.limits.queue_timeout is not None:
             return self.limits.queue_timeout

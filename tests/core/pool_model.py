@@ -64,9 +64,7 @@ class PoolModel(NaivePool):
                 assert late
             case RequestOutcome.QUEUE_FULL:
                 assert request is self.waiting[-1]
-                octets = sum(each.octets for each in self.waiting)
-                heavy = self.limits.queue_octets and octets > self.limits.queue_octets
-                assert heavy or len(self.waiting) > self.most_waiting()
+                assert not self.has_room()
             case RequestOutcome.DRAINING:
                 assert self.drained
             case RequestOutcome.INVOKE_REFUSED:

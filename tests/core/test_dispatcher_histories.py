@@ -106,6 +106,7 @@ class Histories(RuleBasedStateMachine):
             model.arrived.append(request)
             model.waiting.append(request)
             self.do(self.pool.submit(request, model.now, rank))
+            assert request not in model.waiting or model.has_room(), "too many wait"
 
     @precondition(lambda self: self.model.waiting)
     @rule(pick=PICK)
@@ -312,6 +313,12 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.start_failed(start, failure, model.now))
         if not model.capacity and (failure is REFUSED or model.gate.failures >= 3):
             assert not model.waiting, "nothing runs or starts, and nobody was told"
+
+    @rule()
+    def those_that_are_idle_ask(self) -> None:
+        for number, instance in enumerate(self.model.instances):
+            if not self.model.load(instance):
+                self.instance_idle(number)
 
     @precondition(lambda self: self.model.instances)
     @rule(pick=PICK)
