@@ -192,8 +192,8 @@ CASES = {
         decision,
     ),
     "workers": Case(
-        "as small, with one and two worker processes, nothing held on a core; CPU of all of the "
-        "router's processes",
+        "as small, with one and two worker processes that may use 0.3 of a core each, so that load "
+        "and instances have what they want; CPU of all of the router's processes",
         ("1 worker", "2 workers"),
         columns.WORKERS,
         "rate",

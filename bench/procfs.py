@@ -64,20 +64,38 @@ def descendants(pid: int, stats: Mapping[int, str]) -> list[int]:
     return found
 
 
-def tree_usage(pid: int, but: str) -> Usage:
-    """Counters of a process and all below it that have not ``but`` as an argument.
-
-    ``core`` is 0: they are not held on one.
-    """
+def all_stats() -> dict[int, str]:
+    """The text of /proc/PID/stat of each process there is."""
     stats: dict[int, str] = {}
     for entry in PROC.iterdir():
         if entry.name.isdecimal():
             with suppress(OSError):
                 stats[int(entry.name)] = (entry / "stat").read_text()
+    return stats
+
+
+def below(pid: int) -> list[int]:
+    """The process and all below it."""
+    return descendants(pid, all_stats())
+
+
+def arguments_of(pid: int) -> list[str]:
+    """The command line of a process; nothing if it has ended."""
+    with suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    return []
+
+
+def tree_usage(pid: int, but: str) -> Usage:
+    """Counters of a process and all below it that have not ``but`` as an argument.
+
+    ``core`` is 0: they are not held on one.
+    """
+    stats = all_stats()
     process = rss = 0
     for each in descendants(pid, stats):
         with suppress(OSError, BenchError):
-            if b"\0%b\0" % but.encode() not in (PROC / str(each) / "cmdline").read_bytes():
+            if but not in arguments_of(each):
                 rss += resident_bytes((PROC / str(each) / "status").read_text())
                 process += cpu_ticks(stats[each])
     return Usage(time.monotonic(), process / TICKS, 0.0, rss)

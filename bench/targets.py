@@ -241,13 +241,12 @@ TARGETS = (
         unit="x",
     ),
     Target(
-        "two worker processes",
+        "two worker processes, 0.3 of a core each",
         ">= 1.8x the requests/s of one",
         "workers",
         "rate",
         1.8,
-        "the load and the instances need a part of the same cores; on two cores two workers cannot "
-        "have one each: see CPU µs/request in workers.md",
+        "load and instances share the cores with the workers",
         "2 workers",
         base="1 worker",
         unit="x",
