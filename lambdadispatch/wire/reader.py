@@ -22,11 +22,18 @@ from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.fields import NO_FIELDS, Fields, Pairs, parse_fields, trailer_pairs
+from lambdadispatch.wire.fields import (
+    HOP_BY_HOP,
+    NO_FIELDS,
+    Fields,
+    Pairs,
+    parse_fields,
+    trailer_pairs,
+)
 from lambdadispatch.wire.heads import CHUNKED, TO_CLOSE, RequestHead, ResponseHead
 
 CHUNK_LINE_LIMIT: Final = 256
-_CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})([ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _BARE_LF = re.compile(rb"(?:^|[^\r])\n")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _PARTIAL_CHUNK_LINE = re.compile(
@@ -80,6 +87,8 @@ class MessageReader:
         self._scanned = 0
         self._eof = False
         self._left = 0
+        self._extensions_left = 0
+        self._hop_by_hop = HOP_BY_HOP
         self._read: Callable[[], Event] = self._read_head
 
     def feed(self, data: bytes) -> None:
@@ -173,11 +182,13 @@ class MessageReader:
 
     # -- bodies
 
-    def _start_body(self, body: int) -> None:
+    def _start_body(self, body: int, fields: Fields) -> None:
         if body == 0:
             self._read = self._read_end
         elif body == CHUNKED:
             self._left = _AT_SIZE_LINE
+            self._extensions_left = self._limits.head_octets
+            self._hop_by_hop = fields.hop_by_hop
             self._read = self._read_chunked
         elif body == TO_CLOSE:
             self._read = self._read_to_close
@@ -262,6 +273,12 @@ class MessageReader:
         match = _CHUNK_LINE.match(buffer, position, position + CHUNK_LINE_LIMIT)
         if match is None:
             return self._incomplete_chunk_line(position)
+        if match.lastindex == 2:
+            self._extensions_left -= len(match[2])
+            if self._extensions_left < 0:
+                raise self._broken(
+                    "bad_chunk", "the chunk extensions are larger than a head may be"
+                )
         self._left = int(match[1], 16) or _IN_TRAILERS
         return match.end()
 
@@ -289,7 +306,7 @@ class MessageReader:
         self._buffer = buffer[end + 4 :]
         block = buffer[: end + 2]
         try:
-            trailers = trailer_pairs(parse_fields(block, self._limits.fields))
+            trailers = trailer_pairs(parse_fields(block, self._limits.fields), self._hop_by_hop)
         except RemoteProtocolError as error:
             raise self._fail(_bare_lf_in(block) or error) from None
         self._read = self._read_head

@@ -67,7 +67,7 @@ class ResponseReader(MessageReader):
         head = parse(block, self._limits.fields, self._method == b"HEAD")
         if head.status >= 200:
             self._method = None
-            self._start_body(head.body)
+            self._start_body(head.body, head.fields)
         return head
 
 

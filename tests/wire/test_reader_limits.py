@@ -100,3 +100,16 @@ def test_a_response_over_a_limit_is_a_bad_gateway() -> None:
     data = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 101 + b"\r\n"
     assert read_responses([data]) == ["too_many_fields 502"]
     assert read_responses([b"HTTP/1.1 200 " + b"x" * 70_000]) == ["head_too_large 502"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_the_extensions_of_a_body_are_limited_together(size: int) -> None:
+    limits = Limits(head_octets=200)
+    body = b"1;" + b"x" * 49 + b"\r\na\r\n"
+    notes = read_requests(split(CHUNKED + body * 4 + b"0\r\n\r\n", size), limits=limits)
+    assert notes == ["POST / HTTP/1.1 chunked", b"aaaa", "end", "more"]
+    for last in (b"0;\r\n\r\n", body):
+        notes = read_requests(split(CHUNKED + body * 4 + last, size), limits=limits)
+        assert notes == ["POST / HTTP/1.1 chunked", b"aaaa", "bad_chunk 400"]
+    twice = (CHUNKED + body * 4 + b"0\r\n\r\n") * 2
+    assert read_requests(split(twice, size), limits=limits)[-1] == "more"
