@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = ["tests/wire", "tests/core", "tests/http11", "tests/memory", "tests/adapters"]
+PURE = [
+    "tests/wire",
+    "tests/core",
+    "tests/http11",
+    "tests/memory",
+    "tests/adapters",
+    "tests/hostile",
+]
 TRIAL = ["tests.memory", "tests.adapters"]
 LEAST_TRIAL_TESTS = 200
 
