@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lambdadispatch.wire.proof import SECRET_OCTETS
 
 PROTOCOL: Final = 1
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+"""What stands in a path as it is (RFC 3986 section 2.3)."""
+_HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
 class PayloadError(ValueError):
@@ -80,9 +85,9 @@ class InvokePayload:
         return cls(
             pool=take.text("pool"),
             invocation=take.text("invocation"),
-            instance=take.text("instance"),
+            instance=take.matching("instance", _NAME, "a name of letters, digits and ._~-"),
             callback=Callback(
-                host=callback.text("host"),
+                host=callback.matching("host", _HOST, "a host name or an IP address"),
                 port=callback.integer("port", 1, 65535),
                 tls=callback.boolean("tls"),
                 certificate=callback.optional_text("certificate"),
@@ -150,6 +155,12 @@ class _Taker:
 
     def text(self, key: str) -> str:
         value: str = self._take(key, (str,), "a text")
+        return value
+
+    def matching(self, key: str, allowed: re.Pattern[str], wanted: str) -> str:
+        value = self.text(key)
+        if not allowed.fullmatch(value):
+            raise PayloadError(f"{self._prefix}{key} is {value[:80]!r}: {wanted} is needed")
         return value
 
     def optional_text(self, key: str) -> str | None:

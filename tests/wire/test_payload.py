@@ -41,9 +41,9 @@ def payloads(draw: Any) -> InvokePayload:
     return InvokePayload(
         pool=draw(st.text()),
         invocation=draw(st.text()),
-        instance=draw(st.text()),
+        instance=draw(st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)),
         callback=Callback(
-            draw(st.text()),
+            draw(st.from_regex(r"[A-Za-z0-9._:%-]{1,255}", fullmatch=True)),
             draw(st.integers(1, 65535)),
             draw(st.booleans()),
             draw(st.none() | st.text()),
@@ -101,6 +101,14 @@ BAD: list[tuple[str, object, str]] = [
     ),
     *(("callback.tls", value, "true or false is needed") for value in (0, 1, "true", None, ...)),
     *(("callback.certificate", value, "a text or null is needed") for value in (1, [], True)),
+    *(
+        ("instance", value, "a name of letters, digits and ._~- is needed")
+        for value in ("", "a/b", "a b", "a\r\nX: y", "\udc80", "x\n")
+    ),
+    *(
+        ("callback.host", value, "a host name or an IP address is needed")
+        for value in ("", "a/b", "a b", "a\r\nX: y", "\udc80", "a\n")
+    ),
     *(("callback", value, "an object is needed") for value in ("x", None, [], 5003, ...)),
     *(("lambdadispatch", value, "a whole number from 1") for value in (0, "1", None, ...)),
 ]

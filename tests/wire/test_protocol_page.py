@@ -193,7 +193,7 @@ def test_the_example_of_a_response_is_read_to_its_end() -> None:
 
 def test_the_messages_are_read_and_written_as_they_stand() -> None:
     lines = EXAMPLES["messages"].encode()
-    messages = SessionReader().feed(lines)
+    messages = list(SessionReader().feed(lines))
     assert b"".join(encode_message(message) for message in messages) == lines
     assert [message.kind for message in messages] == list(
         dict.fromkeys(message.kind for message in messages)
