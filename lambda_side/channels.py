@@ -31,7 +31,10 @@ class ChannelConnection(ServerConnection):
 
 
 class Channels:
-    """Keeps ``count`` channels open until ``stop``. ``on_change`` is told when one has closed."""
+    """Keeps ``count`` channels open until ``stop``, or until the router refuses one for good.
+
+    ``on_change`` is told when one has closed, ``on_refused`` why none will be opened any more.
+    """
 
     def __init__(
         self,
@@ -40,11 +43,13 @@ class Channels:
         count: int,
         on_request: Callable[[ServerExchange], None],
         on_change: Callable[[], None],
+        on_refused: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._dialer = dialer
         self._count = count
         self._on_change = on_change
+        self._on_refused = on_refused
         self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE)
         self._dialling = 0
         self._open = 0
@@ -94,6 +99,10 @@ class Channels:
     def _refused(self, failure: Failure) -> None:
         failure.trap(DialError)
         self._dialling -= 1
+        error = failure.value
+        if isinstance(error, DialError) and error.final and not self._stopped:
+            self.stop()
+            self._on_refused(error.reason)
         self._on_change()
         if not self._stopped and self._retry is None:
             self._retry = self._clock.callLater(self._delay, self._try_again)

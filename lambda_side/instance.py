@@ -60,7 +60,7 @@ class Instance:
         self._remaining = remaining
         self._session = InstanceSession(clock, self, payload.ping)
         self._channels = Channels(
-            clock, dialer, payload.channels, self._on_request, self._on_change
+            clock, dialer, payload.channels, self._on_request, self._on_change, self._refused
         )
         self._ended: Deferred[InvokeAnswer] = Deferred()
         self._timers: dict[str, IDelayedCall] = {}
@@ -147,6 +147,11 @@ class Instance:
     def retire(self, reason: str) -> None:
         """The router wants this instance gone."""
         self._end(reason)
+
+    def _refused(self, reason: str) -> None:
+        """No channel will be admitted any more: to ask again would be of no use."""
+        log.error("the router refuses channels: {reason}", reason=reason)
+        self.leave(reason)
 
     def router_lost(self) -> None:
         """The session is gone: whatever still runs has nobody to answer to."""

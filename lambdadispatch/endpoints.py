@@ -15,6 +15,9 @@ from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.transports.choose import loop_of
 from lambdadispatch.transports.endpoints import BACKLOG, LibuvServerEndpoint, server_endpoint
 
+HANDSHAKE_TIME = 5.0
+"""Seconds that a TLS handshake with the control port may take."""
+
 
 class ReactorEndpoints:
     """Makes the endpoints that the router listens on."""
@@ -31,7 +34,9 @@ class ReactorEndpoints:
         loop = loop_of(self._reactor)
         if loop is not None:
             context = _ssl_context(pair)
-            endpoint: Any = LibuvServerEndpoint(loop, port, interface, BACKLOG, context)
+            endpoint: Any = LibuvServerEndpoint(
+                loop, port, interface, BACKLOG, context, HANDSHAKE_TIME
+            )
         else:
             options = _certificate_options(pair)
             endpoint = SSL4ServerEndpoint(self._reactor, port, options, BACKLOG, interface)

@@ -8,6 +8,7 @@ import random
 import secrets
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -52,7 +53,7 @@ def makeService(options: Options) -> IService:
         reactor,
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
-        Chances(random.random, lambda: secrets.token_hex(3)),
+        Chances(random.random, lambda: secrets.token_hex(3), time.time),
     )
     # Taken now: once twistd logs, sys.stderr is the log.
     stderr = sys.stderr

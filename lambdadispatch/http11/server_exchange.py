@@ -231,6 +231,10 @@ class ServerExchange:
         if unread and self._keep:
             self.discard()
 
+    def close_after(self) -> None:
+        """Let the connection end with the response; to be said before ``answer``."""
+        self._keep = False
+
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole.
 

@@ -14,6 +14,7 @@ from lambdadispatch.admin.resources import admin_tree
 from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
+from lambdadispatch.control.server import ControlServer, log_denial
 from lambdadispatch.control.session import CallLater, Session
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.scaling import ALGORITHMS
@@ -35,16 +36,19 @@ from lambdadispatch.wire.reader import Limits
 
 CONTROL_PATIENCE = 5
 """Seconds that a connection to the control port may take to prove itself."""
+CONTROL_LIMITS = Limits(head_octets=8192, fields=32)
+"""Of the head that opens a session or a channel; what comes on channels has the front's."""
 
 
 @dataclass(frozen=True)
 class Chances:
-    """Where chance comes in, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
-    hexadecimal digits.
+    """What comes from outside, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
+    hexadecimal digits, ``wall_clock`` in seconds since the epoch.
     """
 
     random: Callable[[], float]
     token: Callable[[], str]
+    wall_clock: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,14 @@ def compose(
     chances: Chances,
 ) -> Parts:
     """All parts of a router of one pool, joined."""
-    counts, claims = Counts(), Claims()
+    counts, claims = Counts(), Claims(clock.seconds)
     fleet = Fleet(
         clock,
         starter,
         claims,
         Invocations(chances.token),
         counts,
-        SettingsPlan(settings),
+        SettingsPlan(settings, chances.wall_clock),
         settings.channel_count,
     )
     router = Router(
@@ -89,7 +93,7 @@ def compose(
         router,
         fleet,
         _front(settings, router, counts),
-        _control(settings, router, claims, counts, call_later),
+        _control(settings, router, fleet, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
 
@@ -123,7 +127,12 @@ def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
 
 
 def _control(
-    settings: Settings, router: Router, claims: Claims, counts: Counts, call_later: CallLater
+    settings: Settings,
+    router: Router,
+    fleet: Fleet,
+    claims: Claims,
+    counts: Counts,
+    call_later: CallLater,
 ) -> HttpServer:
     def channel(claim: Claim) -> Protocol:
         return Channel(router, claim, _limits(settings))
@@ -135,11 +144,20 @@ def _control(
         counts.denied[reason] += 1
 
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
+        log_denial(exchange.peer, error.reason)
         denied(error.reason)
         answer_reason(exchange, error.status, error.reason)
 
     tree = control_tree(claims, {CHANNEL: channel, SESSION: session}, denied)
-    return HttpServer(ResourceServer(tree).on_request, refused, patience=CONTROL_PATIENCE)
+    return ControlServer(
+        ResourceServer(tree).on_request,
+        refused,
+        denied,
+        limits=CONTROL_LIMITS,
+        patience=CONTROL_PATIENCE,
+        most=settings.control_connection_limit,
+        admitted=lambda: len(fleet.connected),
+    )
 
 
 def _limits(settings: Settings) -> Limits:

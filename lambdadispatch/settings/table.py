@@ -121,6 +121,16 @@ SETTINGS = (
         "Port instances call back to over TLS; 0 picks a free one.",
     ),
     Setting(
+        "control_connection_limit",
+        kinds.whole(1, 10_000_000),
+        Derived(
+            "max_instances x (2 x channel_count + 1)",
+            ("max_instances", "channel_count"),
+            lambda v: min(10_000_000, v["max_instances"] * (2 * v["channel_count"] + 1)),
+        ),
+        "Most connections to the control port in all; further ones are closed at once.",
+    ),
+    Setting(
         "admin_port",
         kinds.whole(0, 65535, off=True),
         5000,

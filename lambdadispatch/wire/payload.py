@@ -15,9 +15,12 @@ from typing import Any, Final
 from lambdadispatch.wire.proof import SECRET_OCTETS
 
 PROTOCOL: Final = 1
+LATEST: Final = 1e12
+"""Seconds since the epoch that no payload reaches."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 """What stands in a path as it is (RFC 3986 section 2.3)."""
+_PIN: Final = re.compile(r"[0-9a-f]{64}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
@@ -27,17 +30,25 @@ class PayloadError(ValueError):
 
 @dataclass(frozen=True)
 class Callback:
-    """Where to call back. ``certificate`` is the PEM that the router will show, if over TLS."""
+    """Where to call back.
+
+    Over TLS ``certificate`` is the PEM that the router will show, and ``pin`` the SHA-256 of its
+    public key (SubjectPublicKeyInfo, RFC 7469 section 2.4) in hexadecimal digits.
+    """
 
     host: str
     port: int
     tls: bool = False
     certificate: str | None = None
+    pin: str | None = None
 
 
 @dataclass(frozen=True)
 class InvokePayload:
-    """Everything an instance needs. Times are in seconds; ``secret`` is never shown in a repr."""
+    """Everything an instance needs. Times are in seconds; ``secret`` is never shown in a repr.
+
+    After ``expires``, in seconds since the epoch, the secret is worth nothing; None: not said.
+    """
 
     pool: str
     invocation: str
@@ -49,6 +60,7 @@ class InvokePayload:
     idle: float
     deadline_margin: float
     ping: float
+    expires: float | None = None
 
     def encode(self) -> bytes:
         """The payload as JSON."""
@@ -63,6 +75,7 @@ class InvokePayload:
                     "port": self.callback.port,
                     "tls": self.callback.tls,
                     "certificate": self.callback.certificate,
+                    "pin": self.callback.pin,
                 },
                 "secret": base64.b64encode(self.secret).decode(),
                 "channels": self.channels,
@@ -70,6 +83,7 @@ class InvokePayload:
                 "idle": self.idle,
                 "deadline_margin": self.deadline_margin,
                 "ping": self.ping,
+                "expires": self.expires,
             }
         ).encode()
 
@@ -91,6 +105,7 @@ class InvokePayload:
                 port=callback.integer("port", 1, 65535),
                 tls=callback.boolean("tls"),
                 certificate=callback.optional_text("certificate"),
+                pin=_pin(callback.optional_text("pin")),
             ),
             secret=_secret(take.text("secret")),
             channels=channels,
@@ -98,6 +113,7 @@ class InvokePayload:
             idle=take.seconds("idle"),
             deadline_margin=take.seconds("deadline_margin"),
             ping=take.seconds("ping"),
+            expires=take.optional_moment("expires"),
         )
 
 
@@ -127,6 +143,12 @@ def _load_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PayloadError(f"{type(value).__name__} where a JSON object is needed")
     return value
+
+
+def _pin(text: str | None) -> str | None:
+    if text is not None and not _PIN.fullmatch(text):
+        raise PayloadError(f"callback.pin is {text[:80]!r}: 64 hexadecimal digits are needed")
+    return text
 
 
 def _secret(text: str) -> bytes:
@@ -181,6 +203,13 @@ class _Taker:
         if not least <= value <= most:
             raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
         return value
+
+    def optional_moment(self, key: str) -> float | None:
+        wanted = "a number of seconds since 1970 or null"
+        value: Any = self._take(key, (int, float, type(None)), wanted)
+        if value is not None and not 0 < value < LATEST:
+            raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
+        return None if value is None else float(value)
 
     def seconds(self, key: str) -> float:
         wanted = "a number of seconds above 0 and at most 86400"

@@ -162,7 +162,7 @@ class System:
             self.clock,
             self.aws,
             self.clock.callLater,
-            Chances(lambda: self.chance, lambda: "000000"),
+            Chances(lambda: self.chance, lambda: "000000", self.clock.seconds),
         )
         self.failures: list[str] = []
         self.backend = MemoryBackend()

@@ -32,7 +32,7 @@ class StartingTests(SynchronousTestCase):
         self.network = MemoryNetwork(self.clock)
         chosen = make_settings(**settings)
         self.aws = MemoryLambda(self.clock, self.network, StageHost(self.clock))
-        chances = Chances(lambda: 0.5, lambda: "000000")
+        chances = Chances(lambda: 0.5, lambda: "000000", lambda: 0.0)
         parts = compose(chosen, self.clock, self.aws, self.clock.callLater, chances)
         self.failures: list[str] = []
         self.backend = MemoryBackend()
