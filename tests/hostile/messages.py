@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-SIZE = re.compile(rb"[1-9a-f][0-9a-f]*|0")
+SIZE = re.compile(rb"[0-9a-fA-F]+")
 LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: ?[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
@@ -58,7 +58,7 @@ def take(data: bytes, bodiless: bool = False, added: frozenset[bytes] = frozense
         length = int(lengths[0])
         body = rest[:length]
         return Message(shown + body, len(body) == length, len(head) + len(body))
-    assert codings == [b"chunked"], head
+    assert [coding.lower() for coding in codings] == [b"chunked"], head
     return _chunked(shown, len(head), rest)
 
 

@@ -101,6 +101,9 @@ class Rig:
         assert plain.received == NO_CONTENT, plain.received
         names = {name for name, _ in field_lines(self.seen.pop().raw)}
         self.added = frozenset(names - {b"host"})
+        assert plain.transport is not None
+        plain.transport.loseConnection()
+        self.pump()
 
     @property
     def clock(self) -> Clock:
