@@ -18,6 +18,7 @@ PURE = [
     "tests/memory",
     "tests/adapters",
     "tests/hostile",
+    "tests/fuzz",
 ]
 TRIAL = ["tests.memory", "tests.adapters"]
 LEAST_TRIAL_TESTS = 200
