@@ -70,7 +70,7 @@ class Denials:
         log.warn(
             "a {purpose} of instance {instance} from {peer} was denied: {denial}",
             purpose=purpose,
-            instance=name[:NAME_SHOWN],
+            instance=_shown(name),
             peer=exchange.peer,
             denial=reason,
         )
@@ -176,6 +176,12 @@ class UpgradeResource(Resource):
 
     def _deny(self, request: ResourceRequest, status: int, reason: str) -> bytes:
         return self._denials.tell(request, status, reason, self._purpose, self._instance)
+
+
+def _shown(name: str) -> str:
+    """A peer's text as it may stand in a log: no line ends, no control characters."""
+    short = name[:NAME_SHOWN]
+    return short if short.isprintable() else ascii(short)
 
 
 def _only(fields: Fields, name: bytes) -> str:

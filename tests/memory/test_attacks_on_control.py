@@ -88,6 +88,14 @@ class ProofTests(AttackCase):
             self.assertNotIn(b" 101 ", self.say(raw).received)
         self.assertEqual(self.pool["instances"][0]["channels"], 1)
 
+    def test_a_name_forges_no_line_of_the_log(self) -> None:
+        name = "i1%0aeverything%20is%20fine%1b[2J" + "x" * 300
+        self.attack(self.opening(CHANNEL, instance=name), 409, "unknown_instance")
+        (event,) = (event for event in self.events if "denial" in event)
+        line = event["log_format"].format(**event)
+        self.assertTrue(line.isprintable(), line)
+        self.assertLess(len(line), 300)
+
     def test_an_escaped_path_is_the_same_instance_and_needs_the_same_proof(self) -> None:
         raw = self.opening(CHANNEL, secret=b"x" * 32).replace(b"/channel ", b"/%63hannel ")
         self.attack(raw, 403, "bad_proof")
