@@ -3,8 +3,9 @@
 The router is the real one, on the in-memory network. The instance is played here: it proves itself
 as the Lambda side does, opens channels and keeps every byte that leaves the router on them.
 
-Fields that the router adds to every request by itself are found out by a plain request at the
-start and left out of what is compared; a case is about what becomes of the client's bytes.
+Fields that the router adds to every request and every answer by itself are found out by a plain
+request at the start and left out of what is compared; a case is about what becomes of the bytes
+that the two sides send.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.memory.stage_host import StageHost
 from tests.memory.system import CONTROL, Client, Running, System
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+SERVED = NO_CONTENT[:-2]
+"""How an answer begins to a request that was served."""
 PLAIN = b"GET /plain HTTP/1.1\r\nHost: plain\r\n\r\n"
 
 Answer = Callable[["RawChannel", bytes], None]
@@ -98,7 +101,8 @@ class Rig:
         assert b" 101 " in self.session.received, self.session.received
         self._open_channel()
         self.pump()
-        assert plain.received == NO_CONTENT, plain.received
+        assert plain.received.startswith(SERVED), plain.received
+        self.answer_added = frozenset(name for name, _ in field_lines(plain.received))
         names = {name for name, _ in field_lines(self.seen.pop().raw)}
         self.added = frozenset(names - {b"host"})
         assert plain.transport is not None
@@ -145,6 +149,15 @@ class Rig:
             client.transport.loseConnection()
         self.pump()
         return client
+
+    def serve_plain(self) -> None:
+        """A plain request of a new client is served, and leaves nothing behind."""
+        client = self.client(PLAIN)
+        assert client.received.startswith(SERVED), client.received
+        assert [message.raw for message in self.take_seen()] == [PLAIN]
+        assert client.transport is not None
+        client.transport.loseConnection()
+        self.pump()
 
     def take_seen(self) -> list[Message]:
         """What has left the router on channels since the last time, parts too."""
