@@ -24,7 +24,7 @@ from tests.fuzz.seeds import TARGETS, seeds
 
 ROOT = Path(__file__).parents[2]
 FOUND = Path(__file__).parent / "found"
-BATCH = 500
+BATCH = 100
 GROWTH_ALLOWED = 32 << 20
 
 
@@ -79,26 +79,7 @@ def by_chance(target: str, seconds: float, grow: Path | None) -> bool:
     give_up, done, first_size = time.monotonic() + seconds, 0, 0
     tracemalloc.start()
     while time.monotonic() < give_up:
-        last = [b""]
-
-        @seed(done)
-        @settings(
-            max_examples=BATCH,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(inputs(seeds(target)))
-        def run(data: bytes, last: list[bytes] = last) -> None:
-            last[0] = data
-            TARGETS[target](data)
-
-        try:
-            run()
-        except Exception as error:
-            FOUND.mkdir(exist_ok=True)
-            (FOUND / f"{target}-crash").write_bytes(last[0])
-            print(f"{target}: {error!r}\nwith {last[0]!r}", flush=True)
+        if not _batch(target, done):
             return False
         done += BATCH
         size = tracemalloc.get_traced_memory()[0]
@@ -107,6 +88,32 @@ def by_chance(target: str, seconds: float, grow: Path | None) -> bool:
         if first_size and size > first_size + GROWTH_ALLOWED:
             print(f"{target}: grew from {first_size} to {size} octets", flush=True)
             return False
+    return True
+
+
+def _batch(target: str, number: int) -> bool:
+    """One run of hypothesis with a seed of its own; whether nothing was found."""
+    last = [b""]
+
+    @seed(number)
+    @settings(
+        max_examples=BATCH,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(inputs(seeds(target)))
+    def run(data: bytes) -> None:
+        last[0] = data
+        TARGETS[target](data)
+
+    try:
+        run()
+    except Exception as error:
+        FOUND.mkdir(exist_ok=True)
+        (FOUND / f"{target}-crash").write_bytes(last[0])
+        print(f"{target}: {error!r}\nwith {last[0]!r}", flush=True)
+        return False
     return True
 
 
