@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hostile.answers import ANSWERS, AnswerCase, Broken, Passed, Refused
+from tests.hostile.answer_case import AnswerCase, Broken, Passed, Refused
+from tests.hostile.answers import ANSWERS
 from tests.hostile.hops import FIELDS_LIMIT, HEAD_LIMIT
 from tests.hostile.messages import take
 from tests.hostile.rig import RawChannel, Rig, no_content
