@@ -174,6 +174,10 @@ class MessageReader:
         self._scanned = max(0, len(self._buffer) - 3)
 
     def _head_too_large(self) -> RemoteProtocolError:
+        """A bare LF within the limit comes first, as it does when the head comes in pieces."""
+        error = _bare_lf_in(self._buffer[: self._limits.head_octets])
+        if error is not None:
+            return self._fail(error)
         return self._broken(
             "head_too_large",
             f"the head is larger than the {self._limits.head_octets} octets allowed",
@@ -297,7 +301,7 @@ class MessageReader:
             self._read = self._read_head
             return END
         end = buffer.find(b"\r\n\r\n", self._scanned)
-        if (end if end >= 0 else len(buffer)) > self._limits.head_octets:
+        if (end + 4 if end >= 0 else len(buffer)) > self._limits.head_octets:
             raise self._head_too_large()
         if end < 0:
             self._scan_lines()

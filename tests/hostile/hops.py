@@ -238,6 +238,14 @@ LIMITS = [
     no("a method too long", LIMIT, line(b"G" * 5000 + b" / HTTP/1.1"), "head_too_large", 431),
     no("a head without an end", LIMIT, b"GET /" + b"x" * 9000, "head_too_large", 431),
     no("a name too long", LIMIT, get(b"X" * 5000 + b": y"), "head_too_large", 431),
+    no(
+        "a bare LF in a head too large",
+        LIMIT,
+        get(b"X: a\nb" + b"y" * 5000),
+        "bare_lf",
+        haproxy="another limit on heads; a bare LF ends a line",
+        nginx="another limit on heads; a bare LF ends a line",
+    ),
     no("spaces without an end", LIMIT, get(b"X:" + b" " * 5000 + b"y"), "head_too_large", 431),
 ]
 

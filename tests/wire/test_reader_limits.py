@@ -47,6 +47,25 @@ def test_limits_that_are_set(size: int) -> None:
     assert read_requests(split(three, size), limits=limits) == ["too_many_fields 431"]
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_a_bare_lf_within_the_limit_comes_before_the_limit(size: int) -> None:
+    limits = Limits(head_octets=60)
+    for end in (b"", b"\r\n\r\n"):
+        early = START + b"X: a\nb" + b"x" * 60 + end
+        assert read_requests(split(early, size), limits=limits) == ["bare_lf 400"]
+        late = START + b"X: " + b"x" * 60 + b"\nb" + end
+        assert read_requests(split(late, size), limits=limits) == ["head_too_large 431"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 1 << 20])
+def test_trailers_up_to_the_limit(size: int) -> None:
+    limits = Limits(head_octets=100)
+    for octets, last in ((100, "end"), (101, "head_too_large 431")):
+        trailers = b"Te: " + b"x" * (octets - 8) + b"\r\n\r\n"
+        notes = read_requests(split(CHUNKED + b"0\r\n" + trailers, size), limits=limits)
+        assert notes[1] == last
+
+
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_trailers_are_limited_as_heads_are(size: int) -> None:
     limits = Limits(head_octets=200, fields=3)
