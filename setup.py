@@ -12,12 +12,40 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# Not the relay: nothing interpreted can extend a compiled class, and the Lambda side extends it.
+# The path of a request, whole: a call from compiled to interpreted code and back costs what
+# compiling saves. Nothing interpreted may extend a class of these.
 COMPILED = [
     *map(str, Path("lambdadispatch/wire").glob("*.py")),
     *map(str, Path("lambdadispatch/core").glob("*.py")),
-    "lambdadispatch/http11/server_exchange.py",
+    "lambdadispatch/http11/stream.py",
     "lambdadispatch/http11/sinks.py",
+    "lambdadispatch/http11/pace.py",
+    "lambdadispatch/http11/server.py",
+    "lambdadispatch/http11/server_exchange.py",
+    "lambdadispatch/http11/client.py",
+    "lambdadispatch/http11/relay.py",
+    "lambdadispatch/http11/resource.py",
+    "lambdadispatch/front/admission.py",
+    "lambdadispatch/front/answers.py",
+    "lambdadispatch/front/forwarding.py",
+    "lambdadispatch/front/priority.py",
+    "lambdadispatch/front/proxied.py",
+    "lambdadispatch/front/relay.py",
+    "lambdadispatch/front/request.py",
+    "lambdadispatch/front/request_ids.py",
+    "lambdadispatch/front/resource.py",
+    "lambdadispatch/front/traces.py",
+    "lambdadispatch/control/channel.py",
+    "lambdadispatch/control/server.py",
+    "lambdadispatch/router/counts.py",
+    "lambdadispatch/router/router.py",
+    "lambdadispatch/router/timers.py",
+    "lambdadispatch/transports/turn.py",
+    "lambdadispatch/transports/sending.py",
+    "lambdadispatch/transports/face.py",
+    "lambdadispatch/transports/tls.py",
+    "lambda_side/channels.py",
+    "lambda_side/hosts/port.py",
 ]
 
 
@@ -30,11 +58,12 @@ def extensions() -> list[object]:
     return list(mypycify(COMPILED, opt_level="3"))
 
 
-setup(
-    package_dir={"": "."},
-    packages=[
-        *find_packages(include=["lambdadispatch*", "lambda_side*"]),
-        "twisted.plugins",
-    ],
-    ext_modules=extensions(),
-)
+if __name__ == "__main__":
+    setup(
+        package_dir={"": "."},
+        packages=[
+            *find_packages(include=["lambdadispatch*", "lambda_side*"]),
+            "twisted.plugins",
+        ],
+        ext_modules=extensions(),
+    )

@@ -64,10 +64,12 @@ class Children:
         self._directory = directory
         self._environ = environ
         self._children: list[Child] = []
+        self._started = 0
 
-    def start(self, name: str, core: int, command: Sequence[str]) -> Child:
-        """Start a command on one core; its output goes to a file."""
-        log = self._directory / f"{name}-{len(self._children)}.log"
+    def start(self, name: str, core: int | str, command: Sequence[str]) -> Child:
+        """Start a command on one core, or on several (``"0,1"``); its output goes to a file."""
+        self._started += 1
+        log = self._directory / f"{name}-{self._started}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 pinned(core, command),
@@ -91,8 +93,14 @@ class Children:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """End them all."""
+        self.end_all()
+
+    def end_all(self) -> None:
         """End them all: the router first, so that it can drain while the rest still answers."""
         give_up = time.monotonic() + GRACE
-        for child in reversed(self._children):
+        while self._children:
+            child = self._children[-1]
             child.terminate()
             child.end(give_up)
+            self._children.pop()

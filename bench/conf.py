@@ -32,11 +32,15 @@ _BACKEND = """\
   sendfile on;
   open_file_cache max=10;
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{tls};
     location = /small {{ return 200 "{small}"; }}
     location / {{ root {directory}/files; }}
   }}
 """
+
+_TLS = """ ssl;
+    ssl_certificate {directory}/certificate.pem;
+    ssl_certificate_key {directory}/key.pem"""
 
 _PROXY = """\
   upstream application {{
@@ -50,7 +54,9 @@ _PROXY = """\
     proxy_set_header Connection "";
     proxy_buffers 8 16k;
     proxy_max_temp_file_size 0;
-    location / {{ proxy_pass http://application; }}
+    proxy_request_buffering off;
+    client_max_body_size 0;
+    location / {{ proxy_pass {scheme}://application; }}
   }}
 """
 
@@ -73,15 +79,20 @@ backend application
 """
 
 
-def nginx_backend(directory: Path, port: int, small: str) -> str:
-    """nginx as the application: ``small`` from memory, other paths from ``files``."""
-    rest = _BACKEND.format(directory=directory, port=port, small=small)
+def nginx_backend(directory: Path, port: int, small: str, *, tls: bool = False) -> str:
+    """nginx as the application: ``small`` from memory, other paths from ``files``.
+
+    ``tls``: over TLS, with key.pem and certificate.pem of the directory.
+    """
+    more = _TLS.format(directory=directory) if tls else ""
+    rest = _BACKEND.format(directory=directory, port=port, small=small, tls=more)
     return _NGINX.format(directory=directory, name="backend", many=MANY, rest=rest)
 
 
-def nginx_proxy(directory: Path, port: int, backend: int) -> str:
-    """nginx as a proxy that keeps its connections to the application."""
-    rest = _PROXY.format(port=port, backend=backend, kept=KEPT, many=MANY)
+def nginx_proxy(directory: Path, port: int, backend: int, *, tls: bool = False) -> str:
+    """nginx as a proxy that keeps its connections to the application, and streams both ways."""
+    scheme = "https" if tls else "http"
+    rest = _PROXY.format(port=port, backend=backend, kept=KEPT, many=MANY, scheme=scheme)
     return _NGINX.format(directory=directory, name="nginx", many=MANY, rest=rest)
 
 

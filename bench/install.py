@@ -10,14 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.rounds import Plan
 
 PACKAGES = {
     "taskset": "util-linux",
     "wrk": "wrk",
     "nginx": "nginx-light",
     "haproxy": "haproxy",
+    "strace": "strace",
 }
 """Debian and Ubuntu packages by the program they are needed for."""
+PROGRAMS = {
+    "nginx": ("nginx",),
+    "nginx-tls": ("nginx",),
+    "haproxy": ("nginx", "haproxy"),
+    "lambdadispatch-port": ("nginx",),
+}
+"""What contenders need; nginx is also the application of some."""
 SERVICES = ("nginx", "haproxy")
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBIDDEN = "#!/bin/sh\nexit 101\n"
@@ -26,16 +35,14 @@ FORBIDDEN = "#!/bin/sh\nexit 101\n"
 Which = Callable[[str], str | None]
 
 
-def programs_for(case: str, contenders: Sequence[str]) -> tuple[str, ...]:
-    """The programs that measuring these contenders takes."""
-    needed = ["taskset"]
-    if case in {"small", "64k"}:
-        needed.append("wrk")
-    if {"nginx", "haproxy", "lambdadispatch-port"} & set(contenders):
-        needed.append("nginx")
-    if "haproxy" in contenders:
-        needed.append("haproxy")
-    return tuple(needed)
+def programs_for(plans: Sequence[Plan]) -> tuple[str, ...]:
+    """The programs that these measurements take, in the order of PACKAGES."""
+    needed = {"taskset"}
+    for plan in plans:
+        needed.update(plan.case.programs)
+        for contender in plan.contenders:
+            needed.update(PROGRAMS.get(contender, ()))
+    return tuple(name for name in PACKAGES if name in needed)
 
 
 def with_sbin(path: str) -> str:

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
+from bench.asking import ask
 from bench.contenders import Running, Stage
 from bench.errors import BenchError
 from bench.figures import Sample, add_up
-from bench.pinning import pinned
 from bench.procfs import cpu_figures, usage
 
 RATE = 1000
 WARM_UP = 1.0
-PATIENCE = 30.0
 
 
 def open_loop(stage: Stage, port: int, path: str, connections: int, seconds: float) -> Any:
     """Run the load from the other core; its report. Raises BenchError when it fails."""
-    command = [sys.executable, "-m", "bench.open_loop", "--port", str(port), "--path", path]
-    command += ["--connections", str(connections), "--rate", str(RATE), "--seconds", str(seconds)]
-    try:
-        ended = subprocess.run(
-            pinned(stage.cores.others, command),
-            capture_output=True,
-            text=True,
-            timeout=seconds + PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError(f"the load did not end {PATIENCE:g} s after its time") from None
-    if ended.returncode:
-        raise BenchError(f"the load ended with {ended.returncode}:\n{ended.stderr.strip()}")
-    return json.loads(ended.stdout)
+    arguments = ["--port", str(port), "--path", path, "--rate", str(RATE)]
+    arguments += ["--connections", str(connections), "--seconds", str(seconds)]
+    return ask(stage.cores.others, "bench.open_loop", arguments, seconds)
 
 
 def measure_latency(

@@ -11,10 +11,11 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.compiled import described
 from bench.pinning import Cores
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_ASK = {"nginx": "-v", "haproxy": "-v", "wrk": "-v"}
+_ASK = {"nginx": "-v", "haproxy": "-v", "wrk": "-v", "strace": "-V"}
 
 
 def cpu_model(cpuinfo: str) -> str:
@@ -66,5 +67,6 @@ def describe(cores: Cores, programs: Sequence[str], root: Path, now: datetime) -
         "Python": platform.python_version(),
         "Twisted": package_version("twisted"),
         "uvloop": package_version("uvloop"),
+        "compiled": described(),
     }
     return found | {name: program_version(name) for name in programs if name in _ASK}

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 from bench.errors import BenchError
 
+CASE_SECONDS = "5"
+TABLE_SECONDS = "3"
+"""Of each measurement, when nothing is said."""
+
 
 @dataclass(frozen=True)
 class Options:
-    """``seconds`` are per measurement; no ``contenders`` means all of the case."""
+    """``seconds`` are per measurement; no ``contenders`` means all of the case; no ``case`` those
+    that make up the table of targets.
+    """
 
     case: str
     rounds: int
@@ -36,16 +42,20 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
             help=f"{text}; variable {variable} (default {default or 'none'})",
         )
 
-    add("case", "small", "what is measured: small, 64k, latency or idle")
+    add("case", "", "what is measured (see bench/README.md); without it, the table of targets")
     add("rounds", "5", "times each contender is measured, in turn")
-    add("seconds", "5", "length of one measurement")
+    add(
+        "seconds",
+        "",
+        f"length of one measurement; {CASE_SECONDS}, or {TABLE_SECONDS} without a case",
+    )
     add("contenders", "", "only these of the case, with commas between")
     add("router-flags", "", "further flags of twistd lambdadispatch")
     chosen = parser.parse_args(arguments)
     return Options(
         chosen.case,
         _rounds(chosen.rounds),
-        _seconds(chosen.seconds),
+        _seconds(chosen.seconds or (CASE_SECONDS if chosen.case else TABLE_SECONDS)),
         tuple(name for name in chosen.contenders.split(",") if name),
         tuple(shlex.split(chosen.router_flags)),
     )

@@ -26,6 +26,9 @@ def choose_cores(allowed: Iterable[int]) -> Cores:
     return Cores(numbers[0], numbers[1])
 
 
-def pinned(core: int, command: Sequence[str]) -> list[str]:
-    """The command, held on one core; taskset replaces itself by it, so the process id is its."""
+def pinned(core: int | str, command: Sequence[str]) -> list[str]:
+    """The command, held on one core or on several (``"0,1"``).
+
+    taskset replaces itself by it, so the process id is the command's.
+    """
     return ["taskset", "--cpu-list", str(core), *command]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +34,53 @@ def cpu_ticks(stat: str) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def resident_bytes(status: str) -> int:
-    """VmRSS of the text of /proc/PID/status, in bytes."""
-    found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+def resident_bytes(status: str, name: str = "VmRSS") -> int:
+    """VmRSS, or another line in kB, of the text of /proc/PID/status, in bytes."""
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
     if found is None:
-        raise BenchError("/proc/PID/status has no VmRSS: the process has ended")
+        raise BenchError(f"/proc/PID/status has no {name}: the process has ended")
     return int(found[1]) * 1024
+
+
+def peak_bytes(pid: int) -> int:
+    """The most that was resident at once, since ``forget_peak``."""
+    return resident_bytes((PROC / str(pid) / "status").read_text(), "VmHWM")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak begin again at what is resident now (5 written to clear_refs)."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def descendants(pid: int, stats: Mapping[int, str]) -> list[int]:
+    """The process and all below it; ``stats`` has the text of /proc/PID/stat by process id."""
+    found = [pid]
+    for each in found:
+        found += [
+            child
+            for child, stat in stats.items()
+            if int(stat.rpartition(")")[2].split()[1]) == each
+        ]
+    return found
+
+
+def tree_usage(pid: int, but: str) -> Usage:
+    """Counters of a process and all below it that have not ``but`` as an argument.
+
+    ``core`` is 0: they are not held on one.
+    """
+    stats: dict[int, str] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                stats[int(entry.name)] = (entry / "stat").read_text()
+    process = rss = 0
+    for each in descendants(pid, stats):
+        with suppress(OSError, BenchError):
+            if b"\0%b\0" % but.encode() not in (PROC / str(each) / "cmdline").read_bytes():
+                rss += resident_bytes((PROC / str(each) / "status").read_text())
+                process += cpu_ticks(stats[each])
+    return Usage(time.monotonic(), process / TICKS, 0.0, rss)
 
 
 def core_ticks(stat: str, core: int) -> int:

@@ -81,6 +81,7 @@ def report(
     contenders: Sequence[str],
     rounds: Sequence[Round],
     base: str,
+    appendix: str = "",
 ) -> str:
     """The whole page."""
     parts = [
@@ -89,6 +90,7 @@ def report(
         warning(contenders, rounds),
         figures_table(columns, contenders, rounds),
         ratios_table(columns, contenders, rounds, base),
+        appendix,
         markdown_table(["measured on", ""], machine.items()).replace("| ---: |", "| --- |"),
     ]
     return "\n".join(part for part in parts if part)

@@ -77,8 +77,8 @@ def parse_report(output: str) -> WrkReport:
     )
 
 
-def run_wrk(core: int, command: Sequence[str], seconds: float) -> WrkReport:
-    """Run wrk on one core until it ends. Raises BenchError when it fails or does not end."""
+def run_wrk(core: int | str, command: Sequence[str], seconds: float) -> WrkReport:
+    """Run wrk on one core, or several. Raises BenchError when it fails or does not end."""
     try:
         ended = subprocess.run(
             pinned(core, command),

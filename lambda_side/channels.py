@@ -8,10 +8,11 @@ from typing import Final
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from lambda_side.dial import Dialer, DialError
+from lambda_side.dial import Dialer, DialError, make_nonce
 from lambdadispatch.http11.keepalive import keep_alive
 from lambdadispatch.http11.server import HttpServer, ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL
 
@@ -21,13 +22,21 @@ NEVER_IDLE: Final = 1 << 62
 """Channels are closed by the router; this side does not tire of waiting."""
 
 
-class ChannelConnection(ServerConnection):
-    """A server connection that this side has opened."""
+OnDecline = Callable[[str, str], bool]
+"""Tells the router why the request on this nonce's channel is not served; False if not told."""
 
-    def connectionMade(self) -> None:
-        """Twisted: the roles have been reversed."""
-        keep_alive(self.transport)
-        super().connectionMade()
+
+class ChannelConnection(ServerConnection):
+    """A server connection that this side has opened; ``nonce`` is its name for the router."""
+
+    def __init__(self, server: HttpServer, on_decline: OnDecline) -> None:
+        super().__init__(server)
+        self.nonce = make_nonce()
+        self._on_decline = on_decline
+
+    def decline(self, reason: str) -> bool:
+        """Tell the router over the session: no byte on a channel can be read as that."""
+        return self._on_decline(self.nonce, reason)
 
 
 class Channels:
@@ -43,14 +52,18 @@ class Channels:
         count: int,
         on_request: Callable[[ServerExchange], None],
         on_change: Callable[[], None],
+        on_decline: OnDecline,
         on_refused: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._dialer = dialer
         self._count = count
+        self._on_decline = on_decline
         self._on_change = on_change
         self._on_refused = on_refused
-        self._server = HttpServer(on_request, _refuse, patience=NEVER_IDLE)
+        self._server = HttpServer(
+            on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive, reader=ChannelReader
+        )
         self._dialling = 0
         self._open = 0
         self._retry: IDelayedCall | None = None
@@ -81,10 +94,9 @@ class Channels:
 
     def _dial(self) -> None:
         self._dialling += 1
-        connection = ChannelConnection(self._server)
-        self._dialer.dial(CHANNEL, connection, self._closed).addCallbacks(
-            self._opened, self._refused
-        )
+        connection = ChannelConnection(self._server, self._on_decline)
+        dialled = self._dialer.dial(CHANNEL, connection, self._closed, connection.nonce)
+        dialled.addCallbacks(self._opened, self._refused)
 
     def _opened(self, _: None) -> None:
         self._dialling -= 1

@@ -19,6 +19,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lambdadispatch.http11.stream import Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.control import upgrade_request
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -35,6 +36,11 @@ PASSING: Final = frozenset(["too_many", "too_many_connections", "nonce_used", "n
 
 UNTRUSTED: Final = "untrusted_router"
 """Who answers is not the router that the payload describes; nothing was sent to it."""
+
+
+def make_nonce() -> str:
+    """32 hexadecimal digits that nobody can guess."""
+    return secrets.token_hex(16)
 
 
 class DialError(Exception):
@@ -59,10 +65,15 @@ class Dialer:
         self._payload = payload
 
     def dial(
-        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+        self,
+        purpose: str,
+        successor: Successor,
+        on_closed: Callable[[], None],
+        nonce: str | None = None,
     ) -> Deferred[None]:
         """Open a connection for ``purpose``, which ``successor`` takes over once it is admitted.
 
+        ``nonce``, a new one of ``make_nonce``, names it; without one it is made here.
         Fires then, or fails with DialError. After it has fired, ``on_closed`` is called once when
         the connection is gone.
         """
@@ -72,7 +83,7 @@ class Dialer:
             payload.instance,
             purpose,
             payload.secret,
-            secrets.token_hex(16),
+            nonce or make_nonce(),
         )
         opening = Opening(render_own(head), successor, on_closed, payload.callback.pin)
         timer = self._clock.callLater(PATIENCE, opening.give_up)
@@ -104,7 +115,7 @@ class Opening(Protocol):
     def __init__(
         self,
         request: bytes,
-        successor: Protocol,
+        successor: Successor,
         on_closed: Callable[[], None],
         pin: str | None = None,
     ) -> None:

@@ -77,6 +77,10 @@ class Fetching:
 
     # -- ResponseSink
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """The answer is whole."""
+        self.answer.callback(Answer(head.status, head.fields, body))
+
     def response_head(self, head: ResponseHead) -> None:
         """A head."""
         self._status, self._fields = head.status, head.fields

@@ -36,6 +36,9 @@ SHORTEST_WAIT: Final = 0.001
 DIAL_TRIES: Final = 5
 DIAL_PAUSE: Final = 0.2
 
+UNFIT: Final = frozenset(["terminated", "application_exited"])
+"""Reasons to leave for which what still comes cannot be served any more."""
+
 Serve = Callable[[ServerExchange, Callable[[], None]], None]
 """Serves one exchange and calls the function when it has ended."""
 
@@ -60,7 +63,13 @@ class Instance:
         self._remaining = remaining
         self._session = InstanceSession(clock, self, payload.ping)
         self._channels = Channels(
-            clock, dialer, payload.channels, self._on_request, self._on_change, self._refused
+            clock,
+            dialer,
+            payload.channels,
+            self._on_request,
+            self._on_change,
+            self._decline,
+            self._refused,
         )
         self._ended: Deferred[InvokeAnswer] = Deferred()
         self._timers: dict[str, IDelayedCall] = {}
@@ -69,11 +78,13 @@ class Instance:
         self._running = 0
         self._requests = 0
         self._active_at = 0.0
+        self._leave_at = 0.0
 
     def run(self) -> Deferred[InvokeAnswer]:
         """Call back and serve; fires with the answer to the invocation."""
         margin = min(self._payload.deadline_margin, self._remaining * MARGIN_SHARE)
         last = min(LAST_SECONDS, self._remaining * LAST_SHARE)
+        self._leave_at = self._clock.seconds() + self._remaining - margin
         self._later("leave", self._remaining - margin, lambda: self.leave("deadline"))
         self._later("end", self._remaining - last, lambda: self._end("deadline_cut"))
         self._call_back(DIAL_TRIES)
@@ -108,7 +119,7 @@ class Instance:
             self._session.close()
             return
         self._session_open = True
-        self._session.ready(self._environment)
+        self._session.ready(self._environment, max(0.0, self._leave_at - self._clock.seconds()))
         self._channels.fill()
         self._active_at = self._clock.seconds()
         self._later("idle", self._payload.idle, self._check_idle)
@@ -116,9 +127,17 @@ class Instance:
     # -- serving
 
     def _on_request(self, exchange: ServerExchange) -> None:
+        if self._reason in UNFIT and exchange.decline(self._reason):
+            return
         self._running += 1
         self._requests += 1
         self._serve(exchange, self._served)
+
+    def _decline(self, channel: str, reason: str) -> bool:
+        if not self._payload.nacks or not self._session_open:
+            return False
+        self._session.nack(channel, reason)
+        return True
 
     def _served(self) -> None:
         self._running -= 1

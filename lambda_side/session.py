@@ -16,6 +16,7 @@ from lambdadispatch.wire.session import (
     DRAIN,
     IDLE,
     LEAVING,
+    NACK,
     PING,
     PONG,
     READY,
@@ -54,9 +55,9 @@ class InstanceSession(Protocol):
         self._reader = SessionReader()
         self._timer: IDelayedCall | None = None
 
-    def ready(self, environment: str) -> None:
-        """Report: the application takes requests."""
-        self._send(Message(READY, environment))
+    def ready(self, environment: str, leaves_in: float) -> None:
+        """Report: the application takes requests, and in so many seconds this will leave."""
+        self._send(Message(READY, environment, leaves_in=round(leaves_in, 3)))
 
     def idle(self) -> None:
         """Report: no work for the idle time."""
@@ -65,6 +66,10 @@ class InstanceSession(Protocol):
     def leaving(self, reason: str) -> None:
         """Report: give this instance nothing new."""
         self._send(Message(LEAVING, reason))
+
+    def nack(self, channel: str, reason: str) -> None:
+        """Report: the request on this channel was not touched; serve it elsewhere."""
+        self._send(Message(NACK, reason, channel))
 
     def close(self) -> None:
         """End the session."""

@@ -70,12 +70,10 @@ class LocalLookup:
         return ReadOnlyCredentials("local", "local", None)
 
 
-class LocalBackend(AwsBackend):
-    """Invocations by the local Lambda; ``endpoint`` is what it listens on."""
+class LocalFunctionService:
+    """The local Lambda with the one function that the settings name; listens on ``endpoint``."""
 
     def __init__(self, reactor: Any, settings: Settings, endpoint: IStreamServerEndpoint) -> None:
-        self._lookup = LocalLookup()
-        super().__init__(reactor, settings, self._lookup)
         function = LocalFunction(
             name=settings.function_name,
             command=tuple(shlex.split(settings.local or "")),
@@ -84,10 +82,40 @@ class LocalBackend(AwsBackend):
         )
         self._local = LocalLambda(reactor, [function], endpoint=endpoint)
 
+    def start(self) -> Deferred[str]:
+        """Fires with its URL."""
+        return Deferred.fromCoroutine(self._start())
+
     async def _start(self) -> str:
         port: Any = await self._local.listen()
-        self._lookup.url = f"http://127.0.0.1:{port.getHost().port}"
-        log.info("local Lambda at {url}", url=self._lookup.url)
+        url = f"http://127.0.0.1:{port.getHost().port}"
+        log.info("local Lambda at {url}", url=url)
+        return url
+
+    def stop(self) -> Deferred[None]:
+        """End every environment."""
+        return maybeDeferred(self._local.stopService)
+
+
+class SharedLocalBackend(AwsBackend):
+    """Invocations by a local Lambda that runs elsewhere, at ``url``."""
+
+    def __init__(self, reactor: Any, settings: Settings, url: str) -> None:
+        lookup = LocalLookup()
+        lookup.url = url
+        super().__init__(reactor, settings, lookup)
+
+
+class LocalBackend(AwsBackend):
+    """Invocations by a local Lambda of this process; ``endpoint`` is what it listens on."""
+
+    def __init__(self, reactor: Any, settings: Settings, endpoint: IStreamServerEndpoint) -> None:
+        self._lookup = LocalLookup()
+        super().__init__(reactor, settings, self._lookup)
+        self._local = LocalFunctionService(reactor, settings, endpoint)
+
+    async def _start(self) -> str:
+        self._lookup.url = await self._local.start()
         return await super()._start()
 
     def stop(self) -> Deferred[None]:
@@ -95,5 +123,5 @@ class LocalBackend(AwsBackend):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await maybeDeferred(self._local.stopService)
+        await self._local.stop()
         await super().stop()

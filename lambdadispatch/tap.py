@@ -8,24 +8,42 @@ import random
 import secrets
 import signal
 import sys
-import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
+from twisted.logger import Logger, globalLogBeginner
 from txaio import tx
 
-from lambdadispatch.backends import AwsBackend, LocalBackend
+from lambdadispatch.backends import (
+    AwsBackend,
+    LocalBackend,
+    LocalFunctionService,
+    SharedLocalBackend,
+)
 from lambdadispatch.control.session import CallLater
-from lambdadispatch.endpoints import ReactorEndpoints
+from lambdadispatch.endpoints import InheritedEndpoints, ReactorEndpoints
 from lambdadispatch.options import Options
 from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
-from lambdadispatch.router.service import RouterService
+from lambdadispatch.router.ports import Endpoints
+from lambdadispatch.router.service import Progress, RouterService
 from lambdadispatch.settings import Settings
+from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
+from lambdadispatch.transports.memory import keep_freed_memory
+from lambdadispatch.workers.orders import obey, patience, start
+from lambdadispatch.workers.pages import HttpFetch
+from lambdadispatch.workers.parent import ParentService
+from lambdadispatch.workers.process import REPORTS, start_process
+from lambdadispatch.workers.reports import Reports
+from lambdadispatch.workers.shares import Share
+from lambdadispatch.workers.sockets import LOOPBACK
 
 __all__ = ["Options", "makeService"]
 
@@ -36,42 +54,117 @@ PING_BUCKET = 1.0
 
 
 def makeService(options: Options) -> IService:
-    """For twistd: the service of one router, by the settings that were given."""
+    """For twistd: one router, or the parent of several, by the settings that were given."""
+    reactor = _reactor()
+    for warning in options.warnings:
+        log.warn("{warning}", warning=warning)
+    settings = options.settings
+    # Taken now: once twistd logs, sys.stderr is the log.
+    stderr = sys.stderr
+
+    def failed(reason: str, code: int = 1) -> None:
+        _end(reactor, reason, code, lambda: print(reason, file=stderr, flush=True))
+
+    endpoints = ReactorEndpoints(reactor)
+    if settings.workers > 1:
+        service: RouterService | ParentService = _parent(reactor, settings, endpoints, failed)
+    else:
+        backend = _backend(reactor, settings, endpoints)
+        service = _router(reactor, settings, endpoints, backend, failed)
+    _end_in_order(reactor, service)
+    return service
+
+
+def run_worker(share: Share, orders: Iterable[bytes]) -> None:
+    """Run one of several routers to its end; descriptor 3 leads to the parent."""
+    reactor = _reactor()
+    os.set_inheritable(REPORTS, False)
+    reports = Reports(os.fdopen(REPORTS, "w", encoding="utf-8"))
+    globalLogBeginner.beginLoggingTo([reports])
+
+    def failed(reason: str) -> None:
+        _end(reactor, reason, 1, lambda: reports.failed(reason))
+
+    settings, url = share.settings, share.local_url
+    service = _router(
+        reactor,
+        settings,
+        InheritedEndpoints(reactor, share.sockets),
+        AwsBackend(reactor, settings)
+        if url is None
+        else SharedLocalBackend(reactor, settings, url),
+        failed,
+        f"w{share.worker}-",
+        reports,
+    )
+    service.privilegedStartService()
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    _end_in_order(reactor, service)
+    obedient = Obeying(reactor, service)
+    reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
+    reactor.run()
+
+
+def _reactor() -> Any:
     # Imported when the command line has chosen which reactor it is to be.
     from twisted.internet import reactor  # noqa: PLC0415
 
     txaio: Any = tx
     txaio.config.loop = reactor
     Factory.noisy = False
-    for warning in options.warnings:
-        log.warn("{warning}", warning=warning)
-    settings = options.settings
-    endpoints = ReactorEndpoints(reactor)
-    backend = _backend(reactor, settings, endpoints)
+    return reactor
+
+
+def _parent(
+    reactor: Any,
+    settings: Settings,
+    endpoints: ReactorEndpoints,
+    failed: Callable[[str, int], None],
+) -> ParentService:
+    # What the parent has chosen, by --reactor or by what is installed, holds for the workers.
+    transport = TWISTED if loop_of(reactor) is None else UVLOOP
+    local = settings.local and LocalFunctionService(reactor, settings, endpoints.tcp(0, LOOPBACK))
+    return ParentService(
+        replace(settings, transport=transport),
+        reactor,
+        endpoints,
+        partial(start_process, reactor),
+        HttpFetch(reactor),
+        local or None,
+        failed,
+    )
+
+
+def _router(
+    reactor: Any,
+    settings: Settings,
+    endpoints: Endpoints,
+    backend: AwsBackend,
+    failed: Callable[[str], None],
+    mark: str = "",
+    progress: Progress | None = None,
+) -> RouterService:
+    """One router; ``mark`` stands in the names of its invocations and instances."""
+    keep_freed_memory()
     parts = compose(
         settings,
         reactor,
         backend.invoker,
         _call_later_for_pings(reactor, settings.ping_interval),
-        Chances(random.random, lambda: secrets.token_hex(3), time.time),
+        Chances(random.random, lambda: mark + secrets.token_hex(3), random.getrandbits),
+        lambda: datetime.now(UTC),
     )
-    # Taken now: once twistd logs, sys.stderr is the log.
-    stderr = sys.stderr
-    service = RouterService(
+    return RouterService(
         settings,
         parts,
         reactor,
         endpoints,
         backend,
         lambda: make_certificate(datetime.now(UTC)),
-        lambda reason: _end(reactor, reason, stderr),
+        failed,
+        progress,
     )
-    # Again when it runs: the reactor puts its own in their place as it begins to.
-    _end_by_signals(reactor, service)
-    reactor.callWhenRunning(_end_by_signals, reactor, service)
-    # What is there by now stays: the garbage collector need not look at it again and again.
-    reactor.callWhenRunning(gc.freeze)
-    return service
 
 
 def _call_later_for_pings(reactor: Any, interval: float) -> CallLater:
@@ -89,21 +182,33 @@ def _backend(reactor: Any, settings: Settings, endpoints: ReactorEndpoints) -> A
     return LocalBackend(reactor, settings, endpoints.tcp(0, "127.0.0.1"))
 
 
-def _end(reactor: Any, reason: str, stderr: TextIO) -> None:
-    """Stop, and leave with exit code 1, which twistd has no way to ask for."""
+def _end(reactor: Any, reason: str, code: int, tell: Callable[[], None]) -> None:
+    """Stop, and leave with this exit code, which twistd has no way to ask for."""
 
     def leave() -> None:
         sys.stdout.flush()
-        os._exit(1)
+        os._exit(code)
+
+    def stop() -> None:
+        with suppress(ReactorNotRunning):  # it stops already
+            reactor.stop()
 
     log.error("{reason}", reason=reason)
-    print(reason, file=stderr, flush=True)
+    tell()
     reactor.addSystemEventTrigger("after", "shutdown", leave)
     # What fails at once fails before the reactor runs, when it cannot be stopped yet.
-    reactor.callWhenRunning(reactor.stop)
+    reactor.callWhenRunning(stop)
 
 
-def _end_by_signals(reactor: Any, service: RouterService) -> None:
+def _end_in_order(reactor: Any, service: RouterService | ParentService) -> None:
+    _end_by_signals(reactor, service)
+    # Again when it runs: the reactor puts its own in their place as it begins to.
+    reactor.callWhenRunning(_end_by_signals, reactor, service)
+    # What is there by now stays: the garbage collector need not look at it again and again.
+    reactor.callWhenRunning(gc.freeze)
+
+
+def _end_by_signals(reactor: Any, service: RouterService | ParentService) -> None:
     """SIGTERM and SIGINT end the service, a second one without waiting for anything.
 
     In place of the reactor's own, after which twistd ends itself by the same signal: to be told to
@@ -119,3 +224,28 @@ def _end_by_signals(reactor: Any, service: RouterService) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: reactor.callFromThread(end, number))
+
+
+class Obeying:
+    """Carries out the parent's orders in a worker; each may come again."""
+
+    def __init__(self, reactor: Any, service: RouterService) -> None:
+        self._reactor = reactor
+        self._service = service
+
+    def drain(self) -> None:
+        """Finish and end."""
+        self._reactor.callFromThread(self._stop)
+
+    def hurry(self) -> None:
+        """End without waiting."""
+        self._reactor.callFromThread(self._service.hurry)
+        self._reactor.callFromThread(self._stop)
+
+    def leave(self) -> None:
+        """End now."""
+        os._exit(1)
+
+    def _stop(self) -> None:
+        with suppress(ReactorNotRunning):
+            self._reactor.stop()

@@ -4,14 +4,14 @@ Theory of operation. Each exchange is relayed to a kept connection, or to a new 
 idle. A server may close an idle connection at the very moment at which the next request is sent on
 it; such a request is sent once more, on a new connection, if the server cannot have acted on it:
 no octet of an answer came and, of a request with a body, nothing of the body was passed on, or,
-without a body, the method is idempotent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). Any
-other loss is told to the client (502).
+without a body, the method is idempotent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). If
+no connection can be made nothing was done for the request, and it is declined, to be served by
+another instance. Any other loss is told to the client (502).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -24,12 +24,9 @@ from lambda_side.hosts.readiness import Readiness
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import Relay, RelayOutcome
 from lambdadispatch.http11.server_exchange import ServerExchange
-from lambdadispatch.wire.fields import Pairs
-from lambdadispatch.wire.heads import ResponseHead
+from lambdadispatch.wire.heads import IDEMPOTENT
 
 log = Logger()
-
-IDEMPOTENT: Final = frozenset([b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"])
 
 
 class KeptRelay(Relay):
@@ -37,7 +34,7 @@ class KeptRelay(Relay):
     connection turns out closed and nothing has been lost.
     """
 
-    __slots__ = ("_again", "_begun")
+    __slots__ = ("_again",)
 
     def __init__(
         self,
@@ -49,26 +46,12 @@ class KeptRelay(Relay):
         super().__init__(exchange, connection, refuse, on_outcome)
         head = exchange.head
         self._again = again
-        self._begun = head is None or (not head.body and head.method not in IDEMPOTENT)
-
-    def request_data(self, data: bytes) -> None:
-        """A piece of the request's body."""
-        self._begun = True
-        super().request_data(data)
-
-    def request_end(self, trailers: Pairs) -> None:
-        """The request is complete."""
-        self._begun = True
-        super().request_end(trailers)
-
-    def response_head(self, head: ResponseHead) -> None:
-        """A head, interim or final."""
-        self._begun = True
-        super().response_head(head)
+        self.spent = head is None or (not head.body and head.method not in IDEMPOTENT)
 
     def server_lost(self, reason: str) -> None:
         """The application's connection failed."""
-        if self._begun or reason not in {"lost", "closed"}:
+        told = self.spent or self._exchange.answer_begun
+        if told or reason not in {"lost", "closed"}:
             super().server_lost(reason)
         else:
             self._again()
@@ -115,8 +98,11 @@ class PortExchange:
             self._exchange.resume_body()
 
     def _not_connected(self, reason: Failure) -> None:
-        if self._on_end is not None:
-            log.warn("the application cannot be reached: {error}", error=reason.value)
+        if self._on_end is None:
+            return
+        log.warn("the application cannot be reached: {error}", error=reason.value)
+        # Declined, it ends when the router cuts the channel, as with any client that leaves.
+        if not self._exchange.decline("application_unreachable"):
             refuse(self._exchange, 502, "application_unreachable")
             self._finish()
 

@@ -27,6 +27,10 @@ class Try:
         self._done = done
         self._status = 0
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """The answer is complete."""
+        self._done(head.status, f"status {head.status}")
+
     def response_head(self, head: ResponseHead) -> None:
         """A head, interim or final."""
         self._status = head.status

@@ -12,13 +12,15 @@ from lambdadispatch.wire.reader import Limits
 
 class Channel(ClientConnection):
     """``name`` is the instance's name, a slash and the channel's number, for logs; ``carried`` the
-    request whose exchange has just ended on it.
+    request whose exchange has just ended on it. ``nonce`` is what it was opened with, by which the
+    instance names it.
     """
 
-    def __init__(self, owner: ClientOwner, claim: Claim, limits: Limits) -> None:
+    def __init__(self, owner: ClientOwner, claim: Claim, nonce: str, limits: Limits) -> None:
         super().__init__(owner, limits)
         self.instance = claim.instance
         self.claim = claim
+        self.nonce = nonce
         claim.channels_made += 1
         self.carried: Hashable | None = None
         self.name = f"{claim.instance}/{claim.channels_made}"

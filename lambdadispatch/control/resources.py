@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from lambdadispatch.control.claims import DENIAL_STATUS, Claim, Claims, Denial
 from lambdadispatch.control.server import log_denial
+from lambdadispatch.http11 import stream
 from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
@@ -26,8 +26,8 @@ NAME_SHOWN: Final = 128
 """Characters of an instance's name that are logged: it may be the peer's."""
 JSON: Final = (b"Content-Type", b"application/json")
 
-Successor = Callable[[Claim], Protocol]
-"""Makes the protocol that takes an admitted connection over."""
+Successor = Callable[[Claim, str], stream.Successor]
+"""Makes the protocol that takes an admitted connection over; the text is its nonce."""
 
 OnDenied = Callable[[str], None]
 """Counts a denial by its word."""
@@ -162,16 +162,17 @@ class UpgradeResource(Resource):
         if fields.upgrade != protocol or b"upgrade" not in fields.connection:
             self._denials.note(request.exchange, "upgrade_required", self._purpose, self._instance)
             return ask_to_upgrade(request.exchange, protocol)
+        nonce = (request.getHeader(NONCE_FIELD) or b"").decode("ascii", "replace")
         admitted = self._claims.admit(
             self._instance,
             self._purpose,
-            _only(fields, NONCE_FIELD),
+            nonce,
             _only(fields, PROOF_FIELD),
         )
         if isinstance(admitted, Denial):
             return self._deny(request, DENIAL_STATUS[admitted], admitted.value)
         head = response(101, ((b"Connection", b"Upgrade"), (b"Upgrade", protocol)), 0)
-        request.exchange.switch(head, self._successor(admitted))
+        request.exchange.switch(head, self._successor(admitted, nonce))
         return NOT_DONE_YET
 
     def _deny(self, request: ResourceRequest, status: int, reason: str) -> bytes:

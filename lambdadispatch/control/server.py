@@ -19,7 +19,7 @@ from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import CLOSED, IDLE
 from lambdadispatch.wire.reader import Limits
 
 log = Logger()
@@ -74,9 +74,9 @@ class ControlServer(HttpServer):
 
     def sweep(self) -> None:
         """One second has passed."""
-        waiting = [each for each in self.connections if each.state is State.IDLE]
+        waiting = [each for each in self.connections if each.state is IDLE]
         super().sweep()
         for each in waiting:
-            if each.state is State.CLOSED:
+            if each.state is CLOSED:
                 self._on_denied(TOO_SLOW)
                 log_denial(str(getattr(each.transport.getPeer(), "host", "unknown")), TOO_SLOW)

@@ -14,12 +14,14 @@ from collections.abc import Hashable
 class Instance:
     """One live instance: the requests it runs and the channels it offers."""
 
-    __slots__ = ("concurrency", "draining", "idle", "load", "name", "running")
+    __slots__ = ("concurrency", "draining", "idle", "load", "name", "running", "shut")
 
     def __init__(self, name: str, concurrency: int) -> None:
         self.name = name
         self.concurrency = concurrency
         self.draining = False
+        self.shut = False
+        """It is given nothing: it drains or rests."""
         self.idle: dict[Hashable, None] = {}
         self.running: set[Hashable] = set()
         self.load = -1
@@ -67,9 +69,19 @@ class Roster:
     def drain(self, instance: Instance) -> None:
         """It takes no more requests."""
         if not instance.draining:
-            instance.draining = True
+            instance.draining = instance.shut = True
             self._draining += 1
             self._leave_bucket(instance)
+
+    def rest(self, instance: Instance) -> None:
+        """It takes no requests until it has rested."""
+        instance.shut = True
+        self._leave_bucket(instance)
+
+    def rested(self, instance: Instance) -> None:
+        """It takes requests again, unless it drains."""
+        instance.shut = instance.draining
+        self.changed(instance)
 
     def least_busy(self) -> Instance | None:
         """The instance that should get the next request, None if none can take one."""
@@ -84,7 +96,7 @@ class Roster:
     def changed(self, instance: Instance) -> None:
         """Its running requests or idle channels changed: put it where it belongs."""
         load = len(instance.running)
-        if instance.draining or not instance.idle or load >= instance.concurrency:
+        if instance.shut or not instance.idle or load >= instance.concurrency:
             load = -1
         if load == instance.load:
             return

@@ -1,13 +1,36 @@
-"""How many instances a pool should have: plain functions of what runs and what waits."""
+"""How many instances a pool should have: algorithms that are chosen by name.
+
+``simple`` looks at what waits and runs now, ``windows`` at averages of it, ``ewma`` at how much
+arrives and how long it takes. What they want is no more than a wish: minimum, maximum and the
+start gate stand between it and an invocation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
-from typing import Final, TypeAlias
+from functools import lru_cache, partial
+from typing import Final, Protocol, TypeAlias
 
-Scaling: TypeAlias = Callable[[int, int, int, int], int]
-"""(max_concurrent, multiplier, pending, running) -> instances."""
+from lambdadispatch.core.ewma import Ewma
+from lambdadispatch.core.windows import Windows
+
+REMEMBERED: Final = 4096
+
+
+class Scaling(Protocol):
+    """What the dispatcher asks. Times are in seconds, and never decrease."""
+
+    def desired(self, waiting: int, running: int, instances: int, now: float) -> int:
+        """How many instances there should be, ``instances`` being open.
+
+        Asked after each event that changes what waits or runs; at least 1 if anything does.
+        """
+
+    def observe(self, arrived: int, begun: int, now: float) -> None:
+        """So many requests have arrived, and begun to run, since the pool was made.
+
+        Told regularly, several times a second.
+        """
 
 
 def simple(max_concurrent: int, multiplier: int, pending: int, running: int) -> int:
@@ -17,11 +40,31 @@ def simple(max_concurrent: int, multiplier: int, pending: int, running: int) -> 
     times fewer it should run on average. What waits counts half, because most of it will be taken
     by slots that free up before a new instance has started.
     """
-    if not pending and not running:
-        return 0
     target = -(-max_concurrent // multiplier)
-    wanted = running / target + pending / max_concurrent / 2
-    return max(ceil(wanted), ceil(wanted * 1.2))
+    # 6/5 of running / target + pending / max_concurrent / 2, rounded up, as one fraction: sums of
+    # floats can come out above a whole number, and then an instance too many is started.
+    slots = max_concurrent * target
+    return -(-3 * (2 * max_concurrent * running + target * pending) // (5 * slots))
 
 
-ALGORITHMS: Final[dict[str, Scaling]] = {"simple": simple}
+class Simple:
+    """The formula `simple`, which knows no past."""
+
+    def __init__(self, max_concurrent: int, multiplier: int) -> None:
+        # The same few pairs of (waiting, running) come again and again.
+        self._of: Callable[[int, int], int] = lru_cache(maxsize=REMEMBERED)(
+            partial(simple, max_concurrent, multiplier)
+        )
+
+    def desired(self, waiting: int, running: int, instances: int, now: float) -> int:
+        """How many instances there should be."""
+        return self._of(waiting, running)
+
+    def observe(self, arrived: int, begun: int, now: float) -> None:
+        """Nothing of this is used."""
+
+
+Algorithm: TypeAlias = Callable[[int, int], Scaling]
+"""(max_concurrent, multiplier) -> what a dispatcher asks."""
+
+ALGORITHMS: Final[dict[str, Algorithm]] = {"simple": Simple, "windows": Windows, "ewma": Ewma}

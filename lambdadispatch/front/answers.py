@@ -6,13 +6,11 @@ import json
 
 from lambdadispatch.http11.server_exchange import ServerExchange
 
-RETRY_AFTER = b"1"
 
-
-def answer_reason(exchange: ServerExchange, status: int, reason: str) -> None:
-    """Answer ``{"component": "router", "reason": ...}``; 503 asks to retry after a second."""
+def answer_reason(exchange: ServerExchange, status: int, reason: str, retry_after: int = 1) -> None:
+    """Answer ``{"component": "router", "reason": ...}``; 503 asks to retry after some seconds."""
     body = json.dumps({"component": "router", "reason": str(reason)}).encode() + b"\n"
     pairs = [(b"Content-Type", b"application/json")]
     if status == 503:
-        pairs.append((b"Retry-After", RETRY_AFTER))
+        pairs.append((b"Retry-After", b"%d" % retry_after))
     exchange.respond(status, pairs, body)

@@ -8,15 +8,23 @@ from __future__ import annotations
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.http11.sinks import ResponseSink
-from lambdadispatch.http11.transport import IStreamTransport
+from lambdadispatch.http11.stream import StreamProtocol
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
-from lambdadispatch.wire.exchange_state import State, Step, after
+from lambdadispatch.wire.exchange_state import (
+    ANSWERING,
+    CLOSED,
+    IDLE,
+    REQUEST_BEGUN,
+    REQUEST_ENDED,
+    REQUEST_WHOLE,
+    RESPONSE_ENDED,
+    after,
+)
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import (
     CHUNKED,
@@ -45,15 +53,13 @@ class ClientOwner(Interface):
         """
 
 
-@implementer(IPushProducer)
-class ClientConnection(Protocol):
+class ClientConnection(StreamProtocol):
     """A connection on which requests are sent one at a time."""
 
-    transport: IStreamTransport
-
     def __init__(self, owner: ClientOwner, limits: Limits = DEFAULT_LIMITS) -> None:
+        super().__init__()
         self.owner = owner
-        self.state = State.IDLE
+        self.state = IDLE
         self._reader = ResponseReader(limits)
         self._sink: ResponseSink | None = None
         self._keep = True
@@ -66,7 +72,7 @@ class ClientConnection(Protocol):
 
     def send(self, head: RequestHead, sink: ResponseSink, extra: bytes = b"") -> None:
         """Begin an exchange; ``head.body`` 0 completes the request, else ``write`` and ``end``."""
-        self.state = after(self.state, Step.REQUEST_BEGUN if head.body else Step.REQUEST_WHOLE)
+        self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self._sink = sink
         self._chunked = head.body == CHUNKED
         self._reader.expect(head.method)
@@ -76,17 +82,17 @@ class ClientConnection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request's body (not empty)."""
-        if self.state is not State.CLOSED:
+        if self.state is not CLOSED:
             self.transport.write(render_chunk(data) if self._chunked else data)
 
     def end(self, trailers: Pairs = ()) -> None:
         """The request's body is complete."""
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
         if self._chunked:
             self.transport.write(render_last_chunk(trailers))
-        self.state = after(self.state, Step.REQUEST_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, REQUEST_ENDED)
+        if self.state is IDLE:
             self._exchange_ended()
 
     def cut(self, reason: str = "cut") -> None:
@@ -94,27 +100,27 @@ class ClientConnection(Protocol):
         self._sink = None
         self._close(reason, clean=False)
 
-    def lose(self, reason: str) -> None:
-        """End the connection at once; the exchange on it is told that its server is lost."""
-        self._fail("lost")
+    def lose(self, reason: str, told: str = "lost") -> None:
+        """End the connection at once; the exchange on it is ``told`` that its server is lost."""
+        self._fail(told)
         self._reason = reason
         self._close(reason, clean=False)
 
     def close(self, reason: str = "closed") -> None:
         """End an idle connection."""
-        if self.state is not State.IDLE:
+        if self.state is not IDLE:
             raise LocalProtocolError("bad_step", f"close cannot happen while {self.state}")
         self._close(reason, clean=True)
 
     def pause(self) -> None:
         """Hold the server back."""
-        if self.state is not State.CLOSED and not self._paused:
+        if self.state is not CLOSED and not self._paused:
             self._paused = True
             self.transport.pauseProducing()
 
     def resume(self) -> None:
         """Let the server send on."""
-        if self.state is not State.CLOSED and self._paused:
+        if self.state is not CLOSED and self._paused:
             self._paused = False
             self.transport.resumeProducing()
 
@@ -128,7 +134,7 @@ class ClientConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived; a small response comes whole."""
-        whole = self._reader.whole(data) if self.state is State.ANSWERING else None
+        whole = self._reader.whole(data) if self.state is ANSWERING else None
         if whole is None:
             self._reader.feed(data)
             self._advance()
@@ -138,11 +144,11 @@ class ClientConnection(Protocol):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone. Only an orderly end can complete a response."""
         orderly = reason is None or reason.check(ConnectionDone) is not None
-        if self.state is not State.CLOSED and orderly:
+        if self.state is not CLOSED and orderly:
             self._reader.feed_eof()
             self._advance()
-        self._fail(self._reason or ("closed" if self.state is State.IDLE else "lost"))
-        self.state = State.CLOSED
+        self._fail(self._reason or ("closed" if self.state is IDLE else "lost"))
+        self.state = CLOSED
         self.owner.connection_closed(self, self._reason)
 
     def pauseProducing(self) -> None:
@@ -166,7 +172,7 @@ class ClientConnection(Protocol):
 
     def _advance(self) -> None:
         try:
-            while self.state is not State.CLOSED and self._take(self._reader.next_event()):
+            while self.state is not CLOSED and self._take(self._reader.next_event()):
                 pass
         except RemoteProtocolError as error:
             self._fail(error.reason)
@@ -192,30 +198,31 @@ class ClientConnection(Protocol):
         return True
 
     def _take_whole(self, head: ResponseHead, body: bytes) -> None:
-        sink = self._sink
+        sink, self._sink = self._sink, None
         assert sink is not None, "a response is read for somebody"
-        self._keep = head.keep_alive
-        sink.response_head(head)
-        if body:
-            sink.response_data(body)
-        if self.state is State.ANSWERING:
-            self._response_ended(sink, ())
+        self.state = after(self.state, RESPONSE_ENDED)
+        if not head.keep_alive:
+            self._close("closed", clean=True)
+        sink.response_whole(head, body)
+        if self.state is IDLE:
+            self._exchange_ended()
 
     def _response_ended(self, sink: ResponseSink, trailers: Pairs) -> None:
-        self.state = after(self.state, Step.RESPONSE_ENDED)
-        if self.state is State.IDLE:
+        self.state = after(self.state, RESPONSE_ENDED)
+        if self.state is IDLE:
             self._sink = None
         if not self._keep or self._reader.buffered:
             # What follows the response would pass for the answer to the next request.
             self._sink = None
             self._close("unasked" if self._keep else "closed", clean=True)
         sink.response_end(trailers)
-        if self.state is State.IDLE:
+        if self.state is IDLE:
             self._exchange_ended()
 
     def _exchange_ended(self) -> None:
         self._sink = None
-        self.resume()
+        if self._paused:
+            self.resume()
         self.owner.connection_idle(self)
 
     def _fail(self, reason: str) -> None:
@@ -226,10 +233,13 @@ class ClientConnection(Protocol):
 
     def _close(self, reason: str, *, clean: bool) -> None:
         self._reason = self._reason or reason
-        closed, self.state = self.state is State.CLOSED, State.CLOSED
+        closed, self.state = self.state is CLOSED, CLOSED
         if not clean:
             # Also after a clean close, which waits for as long as the server reads nothing.
             self.transport.abortConnection()
         elif not closed:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+
+classImplements(ClientConnection, IProtocol, IPushProducer)

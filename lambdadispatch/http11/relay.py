@@ -24,8 +24,8 @@ from enum import StrEnum
 from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, ServerExchange
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
+from lambdadispatch.wire.exchange_state import CLOSED, OPEN, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
 
@@ -37,19 +37,51 @@ class RelayOutcome(StrEnum):
     """The whole response was passed on."""
     CLIENT_GONE = "client_gone"
     """The client left before it had the whole response."""
+    CLIENT_STALLED = "client_stalled"
+    """The client did not read the response in time; its connection was cut."""
     ANSWER_LOST = "answer_lost"
     """The server was lost before the response's head; the client was told 502."""
     ANSWER_CUT = "answer_cut"
     """The server was lost within the response; the client's connection was cut."""
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     """The response did not begin in time; the client was told 504."""
+    IDLE_TIMEOUT = "idle_timeout"
+    """Nothing passed in either direction for too long; the client was told 504 or cut."""
+    TOTAL_TIMEOUT = "total_timeout"
+    """The whole took too long; the client was told 504 or cut."""
     BAD_REQUEST = "bad_request"
     """The request's body broke the rules."""
+    BODY_TOO_LARGE = "body_too_large"
+    """The request's body came to more than is allowed."""
+    BODY_TOO_SLOW = "body_too_slow"
+    """The request's body came more slowly than is allowed."""
     BAD_ANSWER = "bad_answer"
     """The server's response broke the rules; the client was told 502 or cut."""
 
 
-_LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short"])
+ANSWERED: Final = RelayOutcome.ANSWERED
+"""By itself, for it is read at every request."""
+
+_CLIENT_LOSSES: Final = {
+    CLIENT_GONE: RelayOutcome.CLIENT_GONE,
+    CLIENT_STALLED: RelayOutcome.CLIENT_STALLED,
+    "body_too_large": RelayOutcome.BODY_TOO_LARGE,
+    "body_too_slow": RelayOutcome.BODY_TOO_SLOW,
+}
+
+
+def client_loss(reason: str) -> RelayOutcome:
+    """The outcome of a request that its client ended, or could not go on with."""
+    return _CLIENT_LOSSES.get(reason, RelayOutcome.BAD_REQUEST)
+
+
+NACKED: Final = "nacked"
+"""The reason of a loss when the server said that it has not touched the request."""
+
+_UNSENT: Final = frozenset([OPEN, UPLOADING])
+
+LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short", NACKED])
+"""Reasons of ``server_lost`` other than a broken rule."""
 
 Refuse = Callable[[ServerExchange, int, str], None]
 """Answers an exchange with a status and a reason in one word."""
@@ -60,9 +92,21 @@ class Relay:
 
     ``refuse`` answers the exchange when there is no response; ``on_outcome`` is called once, when
     the exchange is over, with the outcome.
+
+    ``spent`` is whether something was passed on that could not be passed on once more: a piece of
+    the request's body, or an interim response. ``moved`` is set by whatever passes; who watches
+    for a standstill clears it, and keeps in ``quiet_since`` when that was.
     """
 
-    __slots__ = ("_connection", "_exchange", "_on_outcome", "_refuse")
+    __slots__ = (
+        "_connection",
+        "_exchange",
+        "_on_outcome",
+        "_refuse",
+        "moved",
+        "quiet_since",
+        "spent",
+    )
 
     def __init__(
         self,
@@ -75,6 +119,9 @@ class Relay:
         self._connection = connection
         self._refuse = refuse
         self._on_outcome: Callable[[RelayOutcome], None] | None = on_outcome
+        self.spent = False
+        self.moved = True
+        self.quiet_since = 0.0
 
     def start(self, extra: bytes = b"") -> None:
         """Send the request's head, with ``extra`` field lines, and let the body follow."""
@@ -85,13 +132,26 @@ class Relay:
         self._connection.send(head, self, extra)
         self._exchange.take(self)
 
-    def expire(self) -> None:
-        """The response has taken too long to begin."""
-        if self._on_outcome is not None and not self._exchange.answer_begun:
-            outcome = RelayOutcome.FIRST_BYTE_TIMEOUT
-            self._connection.cut(outcome)
+    @property
+    def uploading(self) -> bool:
+        """Whether the request is not complete."""
+        return self._connection.state in _UNSENT
+
+    def expire(self, outcome: RelayOutcome) -> None:
+        """It has taken too long, which ``outcome`` names."""
+        exchange = self._exchange
+        if self._on_outcome is None:
+            return
+        self._connection.cut(outcome)
+        if exchange.answer_ended:
+            self._end(RelayOutcome.ANSWERED)
+            exchange.discard()
+        elif exchange.answer_begun:
+            exchange.cut()
             self._end(outcome)
-            self._refuse(self._exchange, 504, outcome)
+        else:
+            self._end(outcome)
+            self._refuse(exchange, 504, outcome)
 
     def _end(self, outcome: RelayOutcome) -> None:
         """Over: report it, and let go of everything, for objects that hold each other have to be
@@ -106,18 +166,20 @@ class Relay:
 
     def request_data(self, data: bytes) -> None:
         """A piece of the request's body."""
+        self.spent = self.moved = True
         self._connection.write(data)
 
     def request_end(self, trailers: Pairs) -> None:
         """The request is complete."""
+        self.spent = self.moved = True
         if self._exchange.answer_ended:
-            self._end(RelayOutcome.ANSWERED)
+            self._end(ANSWERED)
         self._connection.end(trailers)
 
     def client_lost(self, reason: str) -> None:
         """The client left, or broke a rule."""
         answered = self._exchange.answer_ended
-        outcome = RelayOutcome.CLIENT_GONE if reason == CLIENT_GONE else RelayOutcome.BAD_REQUEST
+        outcome = client_loss(reason)
         self._connection.cut(outcome)
         self._end(RelayOutcome.ANSWERED if answered else outcome)
 
@@ -131,24 +193,32 @@ class Relay:
 
     # -- from the server: ResponseSink
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """A whole response to a whole request."""
+        self._exchange.answer_whole(head, body)
+        self._end(ANSWERED)
+
     def response_head(self, head: ResponseHead) -> None:
         """A head, interim or final."""
+        self.moved = True
         if head.status < 200:
+            self.spent = True
             self._exchange.interim(head)
         else:
             self._exchange.answer(head)
 
     def response_data(self, data: bytes) -> None:
         """A piece of the response's body."""
+        self.moved = True
         self._exchange.write(data)
 
     def response_end(self, trailers: Pairs) -> None:
         """The response is complete; the request may not be."""
         state = self._connection.state
         self._exchange.end(trailers)
-        if state is not State.UPLOADING:
-            self._end(RelayOutcome.ANSWERED)
-        if state is State.CLOSED:
+        if state is not UPLOADING:
+            self._end(ANSWERED)
+        if state is CLOSED:
             self._exchange.discard()
 
     def response_flush(self) -> None:
@@ -158,9 +228,9 @@ class Relay:
     def server_lost(self, reason: str) -> None:
         """The server's connection failed."""
         exchange = self._exchange
-        broken = reason not in _LOSSES
+        broken = reason not in LOSSES
         if exchange.answer_ended:
-            self._end(RelayOutcome.ANSWERED)
+            self._end(ANSWERED)
             exchange.discard()
         elif exchange.answer_begun:
             exchange.cut()

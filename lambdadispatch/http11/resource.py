@@ -5,7 +5,6 @@ The resource is looked up and rendered when the head of a request is complete, b
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import cast
 from urllib.parse import unquote_to_bytes
 
@@ -26,28 +25,45 @@ class ResourceRequest:
     answer. The rest is computed when it is asked for.
     """
 
+    __slots__ = (
+        "_postpath",
+        "_prepath",
+        "exchange",
+        "head",
+        "headers",
+        "method",
+        "status",
+        "uri",
+    )
+
     def __init__(self, exchange: ServerExchange, head: RequestHead) -> None:
         self.exchange = exchange
         self.head = head
         self.method = head.method
         self.uri = head.target
         self.status = 200
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: list[tuple[bytes, bytes]] | None = None
+        self._prepath: list[bytes] | None = None
+        self._postpath: list[bytes] | None = None
 
-    @cached_property
+    @property
     def path(self) -> bytes:
         """The target without its query."""
         return self.uri.partition(b"?")[0]
 
-    @cached_property
+    @property
     def prepath(self) -> list[bytes]:
         """Segments already used by routing."""
-        return []
+        if self._prepath is None:
+            self._prepath = []
+        return self._prepath
 
-    @cached_property
+    @property
     def postpath(self) -> list[bytes]:
         """Segments still to be used, percent-decoded."""
-        return [unquote_to_bytes(segment) for segment in self.path[1:].split(b"/")]
+        if self._postpath is None:
+            self._postpath = [unquote_to_bytes(each) for each in self.path[1:].split(b"/")]
+        return self._postpath
 
     def getHeader(self, name: bytes) -> bytes | None:
         """The last value of a field."""
@@ -59,6 +75,8 @@ class ResourceRequest:
 
     def setHeader(self, name: bytes | str, value: bytes | str) -> None:
         """A field that a rendered text is sent with."""
+        if self.headers is None:
+            self.headers = []
         self.headers.append((_octets(name), _octets(value)))
 
 
@@ -87,7 +105,7 @@ class ResourceServer:
                 exchange.respond(500, body=b"Internal Server Error\n")
             return
         if body is not NOT_DONE_YET:
-            exchange.respond(request.status, request.headers, cast(bytes, body))
+            exchange.respond(request.status, request.headers or (), cast(bytes, body))
 
     def _resource_for(self, request: ResourceRequest) -> Resource:
         root = cast(Resource, self._root)

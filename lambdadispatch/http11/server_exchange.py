@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from lambdadispatch.http11.sinks import RequestSink
 from lambdadispatch.wire.errors import LocalProtocolError
-from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.exchange_state import ANSWERING, CLOSED, OPEN
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import (
     BODILESS,
@@ -23,12 +23,14 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
-    from twisted.internet.protocol import Protocol
-
     from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.stream import Successor
 
 CLIENT_GONE: Final = "client_gone"
 """Why an exchange ended with its connection, when the peer broke no rule."""
+
+CLIENT_STALLED: Final = "client_stalled"
+"""Why an exchange ended whose client did not read its answer."""
 
 DISCARDED_OCTETS: Final = 65536
 """A declared body up to this is read and passed over to keep a connection; past it, closed."""
@@ -42,10 +44,11 @@ class ServerExchange:
     Someone ``take``s the request to be given its body; until then the body waits. The response
     is ``answer`` (once), ``write`` (any number), ``end`` (once); ``interim`` may come before.
     ``answer`` alone sends nothing: its head leaves with the first data, at ``flush`` or ``end``.
+    ``connection`` is what it came on; ``own_lines`` are whole field lines that the answer gets,
+    whoever makes it.
     """
 
     __slots__ = (
-        "_connection",
         "_held",
         "_keep",
         "_left",
@@ -53,14 +56,16 @@ class ServerExchange:
         "answer_begun",
         "answer_ended",
         "body_paused",
+        "connection",
         "discarding",
         "head",
         "on_lost",
+        "own_lines",
         "slow",
     )
 
     def __init__(self, connection: ServerConnection, head: RequestHead | None) -> None:
-        self._connection = connection
+        self.connection = connection
         self._sink: RequestSink | None = None
         self._held = b""
         self._keep = head is not None and head.keep_alive
@@ -71,12 +76,13 @@ class ServerExchange:
         self.body_paused = False
         self.discarding = False
         self.slow = False
+        self.own_lines = b""
         self.on_lost: Callable[[str], None] | None = None
 
     @property
     def peer(self) -> str:
-        """The client's address, for logs and forwarding."""
-        return str(getattr(self._connection.transport.getPeer(), "host", "unknown"))
+        """The client's address, for logs."""
+        return str(getattr(self.connection.peer, "host", "unknown"))
 
     # -- the request
 
@@ -85,8 +91,9 @@ class ServerExchange:
         self._sink = sink
         if self.slow:
             sink.client_slow()
-        if self.takes_body:
-            self._connection.body_wanted()
+        # A request without a body is whole already.
+        if self.connection.state is not ANSWERING and self.takes_body:
+            self.connection.body_wanted()
 
     def release(self) -> None:
         """Tell its sink nothing more."""
@@ -97,7 +104,7 @@ class ServerExchange:
         self._sink = None
         self.discarding = True
         self.body_paused = False
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     @property
     def takes_body(self) -> bool:
@@ -107,12 +114,12 @@ class ServerExchange:
     def pause_body(self) -> None:
         """Hold the client back."""
         self.body_paused = True
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     def resume_body(self) -> None:
         """Let the client send on."""
         self.body_paused = False
-        self._connection.body_wanted()
+        self.connection.body_wanted()
 
     def request_data(self, data: bytes) -> None:
         """From the connection."""
@@ -151,7 +158,7 @@ class ServerExchange:
     def interim(self, head: ResponseHead) -> None:
         """Send a 1xx response, which a client of HTTP/1.0 does not get (RFC 9110 section 15.2)."""
         if self._live and not self.answer_begun and self.head is not None and self.head.minor:
-            self._connection.transport.write(render_response(head, None))
+            self.connection.transport.write(render_response(head, None))
 
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
         """Begin the response. ``extra`` are whole field lines to add.
@@ -161,10 +168,22 @@ class ServerExchange:
         if self.answer_begun:
             raise LocalProtocolError("answered_twice", "a response has already begun")
         framing = self._framing(head)
-        self._keep = self._keep and framing != TO_CLOSE and not self._connection.closing
+        self._keep = self._keep and framing != TO_CLOSE and not self.connection.closing
         self._left = _NO_BODY if framing is None else framing
-        self._held = render_response(head, framing, extra + self._persistence())
+        if self.own_lines:
+            head = self._without_own(head)
+        extra += self.own_lines + self._persistence()
+        self._held = render_response(head, framing, extra)
         self.answer_begun = True
+
+    def _without_own(self, head: ResponseHead) -> ResponseHead:
+        """The head without those of its fields that ``own_lines`` give."""
+        names = self.connection.server.answer_names
+        fields = head.fields
+        kept = fields if names is None else fields.passing_over(names)
+        if kept is fields:
+            return head
+        return ResponseHead(head.status, head.reason, head.minor, kept, head.body)
 
     def _framing(self, head: ResponseHead) -> int | None:
         if head.status in BODILESS or (self.head is not None and self.head.method == b"HEAD"):
@@ -192,13 +211,13 @@ class ServerExchange:
             self._left -= len(data)
         held, self._held = self._held, b""
         if self._live:
-            self._connection.transport.write(held + data if held else data)
+            self.connection.write_after(held, data)
 
     def flush(self) -> None:
         """Send a head that is still held."""
         if self._held and self._live:
             held, self._held = self._held, b""
-            self._connection.transport.write(held)
+            self.connection.transport.write(held)
 
     def end(self, trailers: Pairs = ()) -> None:
         """End the response; one shorter than declared is cut and LocalProtocolError raised."""
@@ -212,7 +231,27 @@ class ServerExchange:
             self._left = 0
         self.flush()
         self.answer_ended = True
-        self._connection.response_ended(self._keep)
+        self.connection.response_ended(self._keep)
+
+    def answer_whole(self, head: ResponseHead, body: bytes) -> None:
+        """``answer``, ``write`` and ``end`` in one, with one write."""
+        connection = self.connection
+        if self._framing(head) != len(body) or self.answer_begun:
+            self.answer(head)
+            self.write(body)
+            self.end()
+            return
+        keep = self._keep = self._keep and not connection.closing
+        extra = self.own_lines
+        if extra:
+            head = self._without_own(head)
+        if not keep or self.head is None or not self.head.minor:
+            extra += self._persistence()
+        rendered = render_response(head, len(body), extra)
+        self.answer_begun = self.answer_ended = True
+        if connection.state is not CLOSED:
+            connection.write_after(rendered, body)
+        connection.response_ended(self._keep)
 
     def respond(
         self, status: int, pairs: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
@@ -222,18 +261,24 @@ class ServerExchange:
         What is left of the request is passed over if it is small, else the connection is closed
         after the response.
         """
-        unread = self._connection.exchange is self and self._connection.state is State.OPEN
+        unread = self.connection.exchange is self and self.connection.state is OPEN
         if unread and self.head is not None:
             self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
-        self.answer(response(status, pairs, len(body)))
-        self.write(body)
-        self.end()
+        self.answer_whole(response(status, pairs, len(body)), body)
         if unread and self._keep:
             self.discard()
 
     def close_after(self) -> None:
         """Let the connection end with the response; to be said before ``answer``."""
         self._keep = False
+
+    def decline(self, reason: str) -> bool:
+        """Say, instead of answering, that nothing was done for this request and why, in one word.
+
+        True if that was told: the other side then ends the connection, and the request may be
+        served elsewhere. False if it cannot be told, and the request is to be answered.
+        """
+        return not self.answer_begun and self.connection.decline(reason)
 
     def cut(self) -> None:
         """End the connection so that the client sees the response is not whole.
@@ -242,15 +287,15 @@ class ServerExchange:
         """
         self._sink = None
         self.on_lost = None
-        if self._connection.exchange is self:
-            self._connection.cut()
+        if self.connection.exchange is self:
+            self.connection.cut()
 
-    def switch(self, head: ResponseHead, successor: Protocol) -> None:
+    def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""
         self.answer_begun = self.answer_ended = True
-        self._connection.transport.write(render_own(head))
-        self._connection.switch(successor)
+        self.connection.transport.write(render_own(head))
+        self.connection.switch(successor)
 
     @property
     def _live(self) -> bool:
-        return self._connection.state is not State.CLOSED
+        return self.connection.state is not CLOSED

@@ -39,6 +39,9 @@ class RequestSink(Protocol):
 class ResponseSink(Protocol):
     """Takes one response at the client's end of a connection."""
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        """A whole response to a whole request: final head, body of the declared length, end."""
+
     def response_head(self, head: ResponseHead) -> None:
         """A head; for an interim one (1xx) another head follows."""
 

@@ -12,14 +12,18 @@ LogWriter = Callable[[str, str], None]
 """Takes an environment's id (``env-3``) and one line without its end."""
 
 TAIL_BYTES = 4096
-MAX_LINE = 64 * 1024  # bytes; a longer line is passed on in pieces
+MAX_LINE = 64 * 1024  # bytes
 
 
 class LineSplitter:
-    """Cuts a byte stream into lines of text; undecodable bytes become U+FFFD."""
+    """Cuts a byte stream into lines of text; undecodable bytes become U+FFFD.
 
-    def __init__(self, received: Callable[[str], None]) -> None:
+    A line of more than ``longest`` bytes is passed on in pieces.
+    """
+
+    def __init__(self, received: Callable[[str], None], longest: int = MAX_LINE) -> None:
         self._received = received
+        self._longest = longest
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
@@ -27,8 +31,8 @@ class LineSplitter:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._pass_on(line)
-        while len(self._rest) > MAX_LINE:
-            piece, self._rest = self._rest[:MAX_LINE], self._rest[MAX_LINE:]
+        while len(self._rest) > self._longest:
+            piece, self._rest = self._rest[: self._longest], self._rest[self._longest :]
             self._pass_on(piece)
 
     def finish(self) -> None:

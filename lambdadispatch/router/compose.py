@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol
 from twisted.web.resource import Resource
 
 from lambdadispatch.admin.resources import admin_tree
@@ -16,20 +16,25 @@ from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.server import ControlServer, log_denial
 from lambdadispatch.control.session import CallLater, Session
-from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
-from lambdadispatch.core.scaling import ALGORITHMS
-from lambdadispatch.core.starts import StartGate
 from lambdadispatch.front.answers import answer_reason
+from lambdadispatch.front.forwarding import Forwarding
+from lambdadispatch.front.priority import Priorities
+from lambdadispatch.front.request import Request
 from lambdadispatch.front.resource import FrontResource
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.router.client_side import front_server, make_forwarding
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
+from lambdadispatch.router.minimum import ScheduledMinimum
 from lambdadispatch.router.plan import SettingsPlan
 from lambdadispatch.router.router import Router
+from lambdadispatch.router.timers import Timeouts
 from lambdadispatch.settings import Settings
+from lambdadispatch.settings.kinds import classes_of
+from lambdadispatch.settings.pool import dispatcher_from
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL, SESSION
 from lambdadispatch.wire.reader import Limits
@@ -39,16 +44,19 @@ CONTROL_PATIENCE = 5
 CONTROL_LIMITS = Limits(head_octets=8192, fields=32)
 """Of the head that opens a session or a channel; what comes on channels has the front's."""
 
+MB_PER_GB = 1024
+"""As AWS reckons memory: a function of 1024 MB for a second is a GB-second."""
+
 
 @dataclass(frozen=True)
 class Chances:
-    """What comes from outside, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
-    hexadecimal digits, ``wall_clock`` in seconds since the epoch.
+    """Where chance comes in, so that tests can repeat: ``random`` in [0, 1), ``token`` a few
+    hexadecimal digits, ``bits`` a number of so many random bits.
     """
 
     random: Callable[[], float]
     token: Callable[[], str]
-    wall_clock: Callable[[], float]
+    bits: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,9 @@ def compose(
     starter: Starter,
     call_later: CallLater,
     chances: Chances,
+    wall: Callable[[], datetime],
 ) -> Parts:
-    """All parts of a router of one pool, joined."""
+    """All parts of a router of one pool, joined; ``wall`` gives the time of day, with a zone."""
     counts, claims = Counts(), Claims(clock.seconds)
     fleet = Fleet(
         clock,
@@ -77,53 +86,65 @@ def compose(
         claims,
         Invocations(chances.token),
         counts,
-        SettingsPlan(settings, chances.wall_clock),
+        SettingsPlan(settings, lambda: wall().timestamp()),
         settings.channel_count,
     )
     router = Router(
         clock,
-        _dispatcher(settings, chances.random),
+        dispatcher_from(settings, chances.random, _octets),
         fleet,
         counts,
-        first_byte_timeout=settings.first_byte_timeout,
+        timeouts=Timeouts(
+            settings.first_byte_timeout, settings.idle_timeout, settings.total_timeout
+        ),
         access_log=settings.access_log,
+        minimum=_minimum(settings, wall),
     )
     state = _state(settings, router, counts, clock)
     return Parts(
         router,
         fleet,
-        _front(settings, router, counts),
+        _front(settings, router, counts, make_forwarding(settings, chances.bits, wall)),
         _control(settings, router, fleet, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
 
 
-def _dispatcher(settings: Settings, random: Callable[[], float]) -> Dispatcher:
-    limits = PoolLimits(
-        max_concurrent=settings.max_concurrent_count,
-        multiplier=settings.instance_count_multiplier,
-        max_instances=settings.max_instances,
-        queue_limit=settings.queue_limit,
-        queue_timeout=settings.queue_timeout,
-        start_timeout=settings.start_timeout,
-        idle_window=settings.instance_idle,
-    )
-    gate = StartGate(settings.backoff_first, settings.backoff_most, random)
-    return Dispatcher(limits, ALGORITHMS[settings.scaling_algorithm], gate)
+def _minimum(settings: Settings, wall: Callable[[], datetime]) -> Callable[[], int] | None:
+    windows = settings.min_instances_schedule
+    if windows is None:
+        return None
+    return ScheduledMinimum(settings.min_instances, windows, settings.time_zone, wall)
 
 
-def _front(settings: Settings, router: Router, counts: Counts) -> HttpServer:
+def _octets(request: Hashable) -> int:
+    return cast(Request, request).octets
+
+
+def _front(
+    settings: Settings, router: Router, counts: Counts, forwarding: Forwarding
+) -> HttpServer:
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
             counts.refused_heads[error.reason] += 1
+            forwarding.arrived(exchange)
         answer_reason(exchange, error.status, error.reason)
 
-    return HttpServer(
-        ResourceServer(FrontResource(router, settings.front_health_path)).on_request,
-        refused,
-        limits=_limits(settings),
-        patience=round(settings.keep_alive_timeout),
+    resource = FrontResource(
+        router,
+        forwarding,
+        settings.front_health_path,
+        settings.retry_limit,
+        _priorities(settings),
     )
+    on_request = ResourceServer(resource).on_request
+    return front_server(settings, on_request, refused, forwarding, counts.refused_connections)
+
+
+def _priorities(settings: Settings) -> Priorities | None:
+    if settings.priority_header is None:
+        return None
+    return Priorities(settings.priority_header, classes_of(settings.priority_classes))
 
 
 def _control(
@@ -134,10 +155,10 @@ def _control(
     counts: Counts,
     call_later: CallLater,
 ) -> HttpServer:
-    def channel(claim: Claim) -> Protocol:
-        return Channel(router, claim, _limits(settings))
+    def channel(claim: Claim, nonce: str) -> Channel:
+        return Channel(router, claim, nonce, _limits(settings))
 
-    def session(claim: Claim) -> Protocol:
+    def session(claim: Claim, nonce: str) -> Session:
         return Session(router, claim, call_later, settings.ping_interval)
 
     def denied(reason: str) -> None:

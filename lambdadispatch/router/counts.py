@@ -11,7 +11,10 @@ class Counts:
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.retries: Counter[str] = Counter()
+        self.nacks: Counter[str] = Counter()
         self.refused_heads: Counter[str] = Counter()
+        self.refused_connections: Counter[str] = Counter()
         self.channels: Counter[str] = Counter()
         self.channels_opened = 0
         self.sessions: Counter[str] = Counter()
@@ -23,7 +26,10 @@ class Counts:
         """For ``/state``."""
         return {
             "requests": dict(self.requests),
+            "retries": dict(self.retries),
+            "nacks": dict(self.nacks),
             "refused_heads": dict(self.refused_heads),
+            "refused_connections": dict(self.refused_connections),
             "invocations_started": self.invocations_started,
             "invocations": dict(self.invocations),
             "channels_opened": self.channels_opened,

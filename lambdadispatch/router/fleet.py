@@ -6,6 +6,7 @@ should live is the dispatcher's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ from lambdadispatch.core.outcomes import StartFailure
 from lambdadispatch.invoker.outcomes import InvokeResult, Outcome
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.invocations import Invocation, Invocations
+from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.payload import Callback, InvokeAnswer, InvokePayload, PayloadError
 from lambdadispatch.wire.session import IDLE, LEAVING, READY, Message
 
@@ -29,6 +31,8 @@ log = make_logger()
 
 Report: TypeAlias = Callable[[Dispatcher, float], list[Action]]
 """An event for the dispatcher: called with it and the time."""
+
+_WORD = re.compile("[a-z_]{1,40}")
 
 SPARE_CHANNELS = 2
 """An instance may have this many times the channels it was asked for, while it replaces some."""
@@ -170,6 +174,19 @@ class Fleet:
             invocation.channels.remove(channel)
         log.debug("channel {channel} ended: {outcome}", channel=channel.name, outcome=reason)
 
+    def channel_refused(self, instance: str, message: Message) -> Channel | None:
+        """The channel of a nack, on which a request was sent that is now to be taken back.
+
+        None if it is gone, as when the client has left meanwhile, or if nothing runs on it.
+        """
+        invocation = self._invocations.get(instance)
+        for channel in invocation.channels if invocation is not None else ():
+            if channel.nonce == message.channel and channel.state is not State.IDLE:
+                reason = message.text if _WORD.fullmatch(message.text) else "unnamed"
+                self._counts.nacks[reason] += 1
+                return channel
+        return None
+
     # -- sessions
 
     def session_opened(self, session: Session) -> int | None:
@@ -198,6 +215,9 @@ class Fleet:
             return lambda dispatcher, now: dispatcher.instance_leaving(name, message.text, now)
         if message.kind == READY:
             self._ready(session, message.text)
+            if message.leaves_in:
+                left = message.leaves_in
+                return lambda dispatcher, now: dispatcher.leave_planned(name, left, now)
         return None
 
     def _ready(self, session: Session, environment: str) -> None:
@@ -264,6 +284,7 @@ def _report_of(result: InvokeResult, invocation: Invocation) -> Report:
 
     def report(dispatcher: Dispatcher, now: float) -> list[Action]:
         failed = dispatcher.start_failed(invocation.start, failure, now)
-        return failed + dispatcher.instance_lost(invocation.instance, now)
+        lost = dispatcher.instance_lost(invocation.instance, now)
+        return failed + lost + dispatcher.invocation_ended(invocation.start, now)
 
     return report

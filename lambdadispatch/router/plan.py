@@ -31,5 +31,6 @@ class SettingsPlan:
             idle=settings.instance_idle,
             deadline_margin=settings.deadline_margin,
             ping=settings.ping_interval,
+            nacks=True,
             expires=self.wall_clock() + CLAIM_SECONDS,
         )

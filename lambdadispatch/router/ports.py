@@ -51,7 +51,7 @@ class Ports:
         wanted.endpoint.listen(wanted.factory).addBoth(results.append)
         result = results[0] if results else None
         if isinstance(result, Failure):
-            raise CannotListen(_explain(wanted, result))
+            raise _explain(wanted, result)
         if result is None:
             raise CannotListen(f"--{wanted.name} {wanted.port}: listening did not begin at once")
         self._open[wanted.name] = result
@@ -85,9 +85,16 @@ def _closed(port: IListeningPort | None) -> Deferred[None]:
     return done
 
 
-def _explain(wanted: Wanted, failure: Failure) -> str:
-    flag = f"--{wanted.name} {wanted.port}"
+def cannot_listen(name: str, port: int, error: object) -> CannotListen:
+    """The error for a port that the system refused; ``name`` is its setting."""
+    return CannotListen(
+        f"--{name} {port}: cannot listen: {error}; choose another, or 0 for a free one"
+    )
+
+
+def _explain(wanted: Wanted, failure: Failure) -> CannotListen:
     error = failure.value
     if isinstance(error, CannotListenError):
-        return f"{flag}: cannot listen: {error.socketError}; choose another, or 0 for a free one"
-    return f"{flag}: cannot listen: {failure.getErrorMessage()}"
+        return cannot_listen(wanted.name, wanted.port, error.socketError)
+    text = failure.getErrorMessage()
+    return CannotListen(f"--{wanted.name} {wanted.port}: cannot listen: {text}")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from math import ceil
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -24,15 +25,29 @@ from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.session import Session
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher
-from lambdadispatch.core.outcomes import RequestOutcome
-from lambdadispatch.front.resource import Parked, Refused
+from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
+from lambdadispatch.core.pace import Pace
+from lambdadispatch.front.request import Request
+from lambdadispatch.front.request_ids import id_in
 from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.relay import NACKED
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
-from lambdadispatch.wire.exchange_state import State
-from lambdadispatch.wire.session import Message
+from lambdadispatch.router.timers import NO_TIMEOUTS, Timeouts, Timers
+from lambdadispatch.wire.exchange_state import IDLE
+from lambdadispatch.wire.session import NACK, Message
 
 log = make_logger()
+
+LONGEST_RETRY: Final = 120
+"""Seconds after which a client that was refused is told to come again, at most."""
+
+FAILURES: Final = {
+    RequestOutcome.ANSWER_LOST: InstanceFailure.LOST,
+    RequestOutcome.ANSWER_CUT: InstanceFailure.LOST,
+    RequestOutcome.FIRST_BYTE_TIMEOUT: InstanceFailure.SLOW,
+}
+"""The outcomes for which the instance is to blame."""
 
 
 class Router:
@@ -48,66 +63,87 @@ class Router:
         fleet: Fleet,
         counts: Counts,
         *,
-        first_byte_timeout: float = 0.0,
+        timeouts: Timeouts = NO_TIMEOUTS,
         access_log: bool = False,
+        minimum: Callable[[], int] | None = None,
     ) -> None:
         self._clock = clock
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._counts = counts
-        self._first_byte_timeout = first_byte_timeout
+        self._timers = Timers(timeouts)
         self._access_log = access_log
+        self._minimum = minimum
         self._actions: deque[Action] = deque()
         self._carrying = False
-        self._assigned: dict[Parked, float] = {}
+        self._assigned: dict[Request, float] = {}
         self._arrivals = 0
         self._assignments = 0
+        self._pace = Pace()
         self._quiet: list[Deferred[None]] = []
         fleet.owner = self
 
     # -- the front's queue
 
-    def park(self, parked: Parked) -> None:
-        """Put a request at the end of the line."""
-        self._arrivals = parked.arrival = self._arrivals + 1
-        self._do(self._dispatcher.submit(parked, self._clock.seconds()))
+    def submit(self, request: Request) -> None:
+        """A request arrived: it goes to a free channel at once, or to the end of the line."""
+        self._arrivals = request.arrival = self._arrivals + 1
+        now = request.since = self._clock.seconds()
+        self._do(self._dispatcher.submit(request, now, request.rank))
 
-    def leave(self, parked: Deferred[ClientConnection]) -> None:
+    def leave(self, request: Request) -> None:
         """A request that waits was cancelled."""
-        self._do(self._dispatcher.cancel(parked, self._clock.seconds()))
+        self._do(self._dispatcher.cancel(request, self._clock.seconds()))
 
-    def ended(self, parked: Parked, outcome: RequestOutcome) -> None:
+    def returned(self, request: Request, *, nacked: bool) -> None:
+        """A request was not served and takes its old place."""
+        now = self._clock.seconds()
+        failure = InstanceFailure.REFUSED if nacked else InstanceFailure.LOST
+        self._assigned.pop(request, None)
+        self._counts.retries[failure] += 1
+        self._do(self._dispatcher.request_failed(request, failure, now))
+        self._do(self._dispatcher.returned(request, request, now, anew=not nacked))
+
+    def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended, in this one outcome.
 
         If its channel can go on, the channel says so next, and both are one event.
         """
         self._counts.requests[outcome] += 1
         if self._access_log:
-            self._log_request(parked, outcome)
-        if self._assigned.pop(parked, None) is None:
+            self._log_request(request, outcome)
+        if self._assigned.pop(request, None) is None:
             self._check_quiet()
             return
-        channel = cast(Channel, parked.channel)
-        if channel.state is State.IDLE:
-            channel.carried = parked
+        channel = cast(Channel, request.channel)
+        if channel.state is IDLE:
+            channel.carried = request
         else:
-            self._do(self._dispatcher.finished(parked, self._clock.seconds()))
+            now = self._clock.seconds()
+            if outcome in FAILURES:
+                self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
+            served = outcome is RequestOutcome.ANSWERED
+            self._do(self._dispatcher.finished(request, now, served))
 
-    def _log_request(self, parked: Parked, outcome: RequestOutcome) -> None:
-        head = parked.exchange.head
-        channel = cast("Channel | None", parked.channel)
+    def _log_request(self, request: Request, outcome: RequestOutcome) -> None:
+        head = request.exchange.head
+        channel = cast("Channel | None", request.channel)
         invocation = channel and self._fleet.invocation_of(channel.instance)
         log.info(
             "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
-            "invocation {invocation}, instance {instance}, channel {channel}",
+            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}, "
+            "client {client}, id {request_id}",
             method=head.method.decode() if head else "",
             target=head.target.decode("utf-8", "backslashreplace") if head else "",
             outcome=outcome.value,
-            arrival=parked.arrival,
-            assignment=parked.assignment or None,
+            arrival=request.arrival,
+            assignment=request.assignment or None,
+            attempts=request.attempts,
             invocation=invocation.name if invocation else None,
             instance=channel.instance if channel else None,
             channel=channel.name if channel else None,
+            client=request.exchange.peer,
+            request_id=id_in(request.exchange.own_lines),
         )
 
     # -- channels
@@ -145,6 +181,11 @@ class Router:
 
     def session_message(self, session: Session, message: Message) -> None:
         """An instance reported something."""
+        if message.kind == NACK:
+            channel = self._fleet.channel_refused(session.instance, message)
+            if channel is not None:
+                channel.lose(NACKED, NACKED)
+            return
         report = self._fleet.session_message(session, message)
         if report is not None:
             self._do(report(self._dispatcher, self._clock.seconds()))
@@ -165,17 +206,19 @@ class Router:
     def tick(self) -> None:
         """Some time has passed."""
         now = self._clock.seconds()
+        if self._minimum is not None:
+            self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
-        if self._first_byte_timeout:
-            self._expire(now - self._first_byte_timeout)
+        self._timers.tick(self._assigned, now)
+        self._pace.note(self._assignments, now)
 
-    def _expire(self, limit: float) -> None:
-        """End the requests assigned before ``limit`` whose answer has not begun."""
-        for parked, since in tuple(self._assigned.items()):
-            if since > limit:
-                break
-            if parked.relay is not None and not parked.exchange.answer_begun:
-                parked.relay.expire()
+    def _retry_after(self, outcome: RequestOutcome) -> int:
+        """Seconds until the line may be shorter: what it takes to serve it, or to start."""
+        if outcome is not RequestOutcome.QUEUE_FULL:
+            return 1
+        rate = self._pace.per_second(self._assignments, self._clock.seconds())
+        seconds = self._dispatcher.waiting / rate if rate else self._dispatcher.start_time
+        return max(1, min(LONGEST_RETRY, ceil(seconds)))
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
@@ -214,11 +257,19 @@ class Router:
         dispatcher = self._dispatcher
         return {
             "waiting": dispatcher.waiting,
+            "waiting_octets": dispatcher.waiting_octets,
+            "most_waiting": dispatcher.most_waiting,
+            "queue_timeout": round(dispatcher.queue_timeout, 3),
+            "start_time": round(dispatcher.start_time, 3),
             "running": dispatcher.running,
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
+            "expiring_instances": dispatcher.expiring_instances,
+            "resting_instances": dispatcher.resting_instances,
+            "quarantined_instances": dispatcher.quarantined_instances,
             "idle_channels": dispatcher.idle_channels,
+            "capacity": dispatcher.capacity_state(self._clock.seconds()),
             "instances": self._fleet.state(),
         }
 
@@ -228,44 +279,48 @@ class Router:
         self._actions.extend(actions)
         if self._carrying:
             return
+        if self._actions:
+            self._carry_out_all()
+        if self._quiet:
+            self._check_quiet()
+
+    def _carry_out_all(self) -> None:
         self._carrying = True
         try:
             while self._actions:
                 self._carry_out(self._actions.popleft())
         finally:
             self._carrying = False
-        if self._quiet:
-            self._check_quiet()
 
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, Assign):
-            self._assign(cast(Parked, action.request), cast(Channel, action.channel))
+            self._assign(cast(Request, action.request), cast(Channel, action.channel))
         elif isinstance(action, Refuse):
-            parked = cast(Parked, action.request)
-            if not parked.called:
-                parked.errback(Refused(action.outcome))
+            request = cast(Request, action.request)
+            if not request.decided:
+                request.refuse(action.outcome, self._retry_after(action.outcome))
         elif isinstance(action, Invoke):
             self._fleet.invoke(action.start)
         elif isinstance(action, Retire):
             self._fleet.retire(action.instance, action.reason)
         elif isinstance(action, Close):
             channel = cast(Channel, action.channel)
-            if channel.state is State.IDLE:
+            if channel.state is IDLE:
                 channel.close("retired")
 
-    def _assign(self, parked: Parked, channel: Channel) -> None:
+    def _assign(self, request: Request, channel: Channel) -> None:
         now = self._clock.seconds()
-        if parked.called:
-            self._do(self._dispatcher.finished(parked, now))
-            if channel.state is State.IDLE:
+        if request.decided:
+            self._do(self._dispatcher.finished(request, now))
+            if channel.state is IDLE:
                 self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
-        elif channel.state is not State.IDLE:
-            self._do(self._dispatcher.assignment_failed(parked, now))
+        elif channel.state is not IDLE:
+            self._do(self._dispatcher.assignment_failed(request, now))
         else:
-            self._assigned[parked] = now
-            self._assignments = parked.assignment = self._assignments + 1
+            self._assigned[request] = now
+            self._assignments = request.assignment = self._assignments + 1
             channel.claim.requests += 1
-            parked.callback(channel)
+            request.assign(channel)
 
 
 class Waiter(Deferred[None]):

@@ -46,6 +46,21 @@ class Backend(Protocol):
         """Fires when nothing is left running."""
 
 
+def announce(port: int | None) -> None:
+    """Say that a router with a local function serves on ``port``."""
+    log.info("ready, try: curl http://localhost:{port}/fact", port=port)
+
+
+class Progress(Protocol):
+    """Who is told how far a start has come, in place of the log."""
+
+    def up(self) -> None:
+        """Invocations can be started."""
+
+    def ready(self) -> None:
+        """With a local function: an instance is ready. Else it comes with ``up``."""
+
+
 class RouterService(Service):
     """One router on its ports. ``on_failure`` is given why it could not start."""
 
@@ -58,8 +73,10 @@ class RouterService(Service):
         backend: Backend,
         certificate: Callable[[], KeyAndCertificate],
         on_failure: Callable[[str], None],
+        progress: Progress | None = None,
     ) -> None:
         self._settings = settings
+        self._progress = progress
         self._parts = parts
         self._clock = clock
         self._endpoints = endpoints
@@ -130,9 +147,13 @@ class RouterService(Service):
             tls=" over TLS" if callback.tls else "",
         )
         self._parts.fleet.begin(callback)
+        if self._progress is not None:
+            self._progress.up()
         if self._settings.local is not None:
-            self._parts.fleet.on_first_ready = self._announce
+            self._parts.fleet.on_first_ready = self._ready
             self._parts.router.warm_up()
+        elif self._progress is not None:
+            self._progress.ready()
 
     def _callback(self, host: str) -> Callback:
         tls = self._pair is not None
@@ -143,9 +164,11 @@ class RouterService(Service):
         pem = self._pair.certificate
         return Callback(host, port, tls=True, certificate=pem.decode(), pin=pin_of(pem))
 
-    def _announce(self) -> None:
-        port = self._ports.number("port")
-        log.info("ready, try: curl http://localhost:{port}/fact", port=port)
+    def _ready(self) -> None:
+        if self._progress is None:
+            announce(self._ports.number("port"))
+        else:
+            self._progress.ready()
 
     def _failed(self, failure: Failure) -> None:
         self._on_failure(f"lambdadispatch: {failure.getErrorMessage()}")

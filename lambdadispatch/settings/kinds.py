@@ -1,7 +1,8 @@
 """Kinds of values: from text, or from a value of a TOML file, to a checked value.
 
 Every ``read`` takes a string (flags and environment variables) or any value TOML has, and raises
-ValueError for what is not allowed; the words for the error are in ``allowed``.
+ValueError for what is not allowed; the words for the error are in ``allowed``. Where a value has
+parts it raises RefusedPart, whose text names the one that is wrong.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from lambdadispatch.core.schedule import ScheduleError, Window, parse_window
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)(ms|s|m)?")
@@ -25,7 +29,22 @@ _FUNCTION = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
+_OWN_FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_FIELDS_IN_USE = frozenset(
+    (
+        *("authorization", "connection", "content-encoding", "content-length", "content-type"),
+        *("cookie", "date", "expect", "forwarded", "host", "keep-alive", "location"),
+        *("proxy-connection", "server", "set-cookie", "te", "trailer", "traceparent", "tracestate"),
+        *("transfer-encoding", "upgrade", "via", "x-amzn-trace-id", "x-forwarded-for"),
+        *("x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
+    )
+)
 _PATH = re.compile(r"/[!-\"$->@-~]*")
+
+
+class RefusedPart(ValueError):
+    """A value is refused for a part of it, which the text names."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +156,39 @@ def interface() -> Kind:
     )
 
 
+def networks() -> Kind:
+    """Give the kind for a tuple of networks: in text between commas, or a list of texts."""
+
+    def read(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")] if value else []
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+            raise ValueError
+        return tuple(ip_network(each) for each in value)
+
+    return Kind(
+        tuple[IPv4Network | IPv6Network, ...],
+        "IP addresses and networks in CIDR form between commas, as in 10.0.0.0/8, fd00::/8, or "
+        "empty",
+        read,
+    )
+
+
+def own_field_name() -> Kind:
+    """Give the kind for the name of a field that the router may write, or off, as None."""
+
+    def read(value: object) -> str | None:
+        if isinstance(value, str) and value.lower() == "off":
+            return None
+        if not isinstance(value, str) or not _OWN_FIELD.fullmatch(value):
+            raise ValueError
+        if value.lower() in _FIELDS_IN_USE:
+            raise ValueError
+        return value
+
+    return Kind(str | None, "the name of a field that has no other meaning, or off", read)
+
+
 def host() -> Kind:
     """Give the kind for a host without its port; an IPv6 address stands without brackets."""
     return text(
@@ -164,3 +216,65 @@ def _is_url(value: str) -> bool:
 def path() -> Kind:
     """Give the kind for the path of a request: RFC 3986 section 3.3, without a query."""
     return text('a path that begins with "/", without query or fragment', _PATH.fullmatch)
+
+
+def schedule() -> Kind:
+    """Give the kind for a tuple of windows, written one after another with ";" between.
+
+    In a TOML file they may also be an array of strings.
+    """
+
+    def read(value: object) -> tuple[Window, ...]:
+        texts = value.split(";") if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple) or not texts:
+            raise ValueError
+        return tuple(_window(text) for text in texts)
+
+    allowed = 'windows as in "5 for 10h from 0 8 * * 1-5", with ";" between them'
+    return Kind(tuple[Window, ...], allowed, read)
+
+
+def _window(text: object) -> Window:
+    if isinstance(text, Window):
+        return text
+    if not isinstance(text, str):
+        raise ValueError
+    try:
+        return parse_window(text)
+    except ScheduleError as error:
+        raise RefusedPart(str(error)) from None
+
+
+def time_zone() -> Kind:
+    """Give the kind for the name of a time zone of the IANA database."""
+    return text("the name of an IANA time zone, as in Europe/Berlin", _is_zone)
+
+
+def _is_zone(value: str) -> bool:
+    try:
+        return bool(value) and ZoneInfo(value).key == value
+    except (LookupError, OSError):
+        return False
+
+
+def field_name() -> Kind:
+    """Give the kind for the name of a header field: RFC 9110 section 5.1."""
+    return text("the name of a header field", _FIELD.fullmatch)
+
+
+def classes() -> Kind:
+    """Give the kind for a list of classes, a str to be read with ``classes_of``."""
+    return text(
+        "2 to 16 different names with commas between, of what a header field's name may have",
+        lambda value: _are_classes(classes_of(value)),
+    )
+
+
+def classes_of(value: str) -> tuple[str, ...]:
+    """The names in such a list."""
+    return tuple(name.strip() for name in value.split(","))
+
+
+def _are_classes(names: tuple[str, ...]) -> bool:
+    fit = all(_FIELD.fullmatch(name) for name in names)
+    return fit and 2 <= len(names) <= 16 and len(set(names)) == len(names)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from lambdadispatch.core.schedule import Window
 
 
 class SettingsError(ValueError):
@@ -28,7 +31,17 @@ class Settings:
     channel_count: int
     instance_count_multiplier: int
     scaling_algorithm: str
+    workers: int
     max_instances: int
+    min_instances: int
+    min_instances_schedule: tuple[Window, ...] | None
+    time_zone: str
+    scale_in_delay: float
+    start_rate: int
+    start_burst: int
+    budget_invocations_per_minute: int | None
+    budget_gb_seconds_per_hour: int | None
+    function_memory_mb: int | None
     port: int
     allow_insecure_control_channel: bool
     control_port: int | None
@@ -41,9 +54,15 @@ class Settings:
     env_var_for_callback_ip: str
     callback_port: int | None
     lambda_service_url: str | None
-    queue_timeout: float
-    queue_limit: int
+    queue_timeout: float | None
+    queue_limit: int | None
+    queue_bytes_limit: int
+    priority_header: str | None
+    priority_classes: str
     first_byte_timeout: float
+    idle_timeout: float
+    total_timeout: float
+    retry_limit: int
     head_limit: int
     header_count_limit: int
     instance_idle: float
@@ -55,6 +74,19 @@ class Settings:
     backoff_most: float
     front_health_path: str | None
     keep_alive_timeout: float
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    forwarding: str
+    request_id_header: str | None
+    trace: str
+    proxy_protocol: str
+    uri_limit: int
+    body_limit: int | None
+    head_timeout: float
+    body_rate_minimum: int
+    client_stall_timeout: float
+    connection_limit: int | None
+    connections_per_address_limit: int | None
+    requests_per_connection_limit: int | None
     transport: str
     access_log: bool
     local_function_timeout: float

@@ -49,7 +49,9 @@ def default_text(setting: Setting) -> str:
     default = setting.default
     if isinstance(default, Derived):
         return default.text
-    if default is None:
+    if default is None and setting.kind.allowed.endswith(", or off"):
+        return "off"
+    if default is None or default == ():
         return "none"
     if isinstance(default, float):
         return f"{default:g} s"

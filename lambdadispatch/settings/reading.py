@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lambdadispatch.settings.kinds import RefusedPart
 from lambdadispatch.settings.model import Settings, SettingsError
 from lambdadispatch.settings.rules import RULES, Value
 from lambdadispatch.settings.sources import (
@@ -35,8 +36,9 @@ class _Found:
             name = setting.name
             try:
                 value = Value(label, shown(raw), setting.kind.read(raw))
-            except ValueError:
-                self.refuse(name, f"{label}: {shown(raw)} is refused", setting.kind.allowed)
+            except ValueError as error:
+                part = f" ({error})" if isinstance(error, RefusedPart) else ""
+                self.refuse(name, f"{label}: {shown(raw)} is refused{part}", setting.kind.allowed)
                 continue
             other = here.setdefault(name, value)
             if other.value != value.value:

@@ -30,7 +30,7 @@ def _is_given(function: Value) -> Iterator[str]:
 
 
 def _is_at_least(one: Value, other: Value) -> Iterator[str]:
-    if one.value < other.value:
+    if one.value is not None and one.value < other.value:
         yield (
             f"{one.label}: {one.shown} is refused; allowed: "
             f"at least that of {other.label} ({other.shown})"
@@ -49,31 +49,97 @@ _ALL_INTERFACES = ("", "0.0.0.0", "::")
 
 
 def _ports_differ(
-    front: Value, clear: Value, tls: Value, admin: Value, interface: Value, admin_interface: Value
+    front: Value,
+    clear: Value,
+    tls: Value,
+    admin: Value,
+    workers: Value,
+    interface: Value,
+    admin_interface: Value,
 ) -> Iterator[str]:
-    taken = {front.value: front}
     same = interface.value == admin_interface.value
     shared = same or not {interface.value, admin_interface.value}.isdisjoint(_ALL_INTERFACES)
-    for each in (clear, tls, admin) if shared else (clear, tls):
-        other = taken.setdefault(each.value, each)
-        if each.value and other is not each:
+    wanted = [(front, 1), (clear, workers.value), (tls, workers.value)]
+    if shared:
+        wanted.append((admin, 1))
+    taken: list[tuple[Value, range]] = []
+    for each, count in wanted:
+        if not each.value:
+            continue
+        own = range(each.value, each.value + count)
+        for other, theirs in taken:
+            if max(own.start, theirs.start) < min(own.stop, theirs.stop):
+                yield (
+                    f"{each.label}: {_span(each, own)} is refused; allowed: "
+                    f"a port other than {_that_of(other, theirs)}"
+                )
+                break
+        taken.append((each, own))
+
+
+def _span(value: Value, ports: range) -> str:
+    if len(ports) == 1:
+        return value.shown
+    return f"{value.shown} ({ports.start} to {ports.stop - 1} for {len(ports)} workers)"
+
+
+def _that_of(value: Value, ports: range) -> str:
+    if len(ports) == 1:
+        return f"that of {value.label}"
+    return f"those of {value.label} ({ports.start} to {ports.stop - 1})"
+
+
+def _leaves_room(port: Value, workers: Value) -> Iterator[str]:
+    most = 65536 - workers.value
+    if port.value is not None and port.value > most:
+        yield (
+            f"{port.label}: {port.shown} is refused; allowed: at most {most}, "
+            f"since {workers.value} workers take a port each from there on"
+        )
+
+
+def _windows_fit(schedule: Value, most: Value) -> Iterator[str]:
+    for window in schedule.value or ():
+        if window.instances > most.value:
             yield (
-                f"{each.label}: {each.shown} is refused; allowed: "
-                f"a port other than that of {other.label}"
+                f"{schedule.label}: {schedule.shown} is refused ({window.instances} for "
+                f"{window.cron!r}); allowed: counts up to that of {most.label} ({most.shown})"
             )
+
+
+def _has_memory(budget: Value, memory: Value) -> Iterator[str]:
+    if budget.value is not None and memory.value is None:
+        yield (
+            f"{budget.label}: {budget.shown} needs function_memory_mb, which is not given; "
+            "allowed: both, or neither"
+        )
 
 
 RULES = (
     Rule(("function_name",), _is_given),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
     Rule(("backoff_most", "backoff_first"), _is_at_least),
+    Rule(("max_instances", "workers"), _is_at_least),
+    Rule(("queue_limit", "workers"), _is_at_least),
+    Rule(("connection_limit", "workers"), _is_at_least),
+    Rule(("start_rate", "workers"), _is_at_least),
+    Rule(("start_burst", "workers"), _is_at_least),
+    Rule(("budget_invocations_per_minute", "workers"), _is_at_least),
+    Rule(("budget_gb_seconds_per_hour", "workers"), _is_at_least),
+    Rule(("max_instances", "min_instances"), _is_at_least),
+    Rule(("min_instances_schedule", "max_instances"), _windows_fit),
+    Rule(("budget_gb_seconds_per_hour", "function_memory_mb"), _has_memory),
     Rule(("control_port", "control_tls_port"), _one_is_open),
+    Rule(("control_port", "workers"), _leaves_room),
+    Rule(("control_tls_port", "workers"), _leaves_room),
+    Rule(("callback_port", "workers"), _leaves_room),
     Rule(
         (
             "port",
             "control_port",
             "control_tls_port",
             "admin_port",
+            "workers",
             "interface",
             "admin_interface",
         ),

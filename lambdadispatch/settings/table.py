@@ -51,7 +51,15 @@ class Setting:
         return (PREFIX + self.name.upper(), PREFIX + camel, *self.aliases)
 
 
-_CLEAR = ("local", "allow_insecure_control_channel")
+_CLEAR = ("local", "allow_insecure_control_channel", "workers")
+
+
+def _clear_port(values: Mapping[str, Any]) -> int | None:
+    if not values["local"] and not values["allow_insecure_control_channel"]:
+        return None
+    # One after the other from 5001, the second worker's would be the client port's default.
+    return 5001 if values["workers"] == 1 else 5101
+
 
 CONFIG = Setting("config", kinds.file_name(), None, "TOML file with settings by name.")
 """Names the file, so it is given by flag or environment variable only."""
@@ -95,8 +103,76 @@ SETTINGS = (
         2,
         "Scale for max_concurrent_count / this many requests an instance, rounded up.",
     ),
-    Setting("scaling_algorithm", kinds.word("simple"), "simple", "How instances are counted."),
-    Setting("max_instances", kinds.whole(1, 100_000), 1000, "Most instances at any time."),
+    Setting(
+        "scaling_algorithm",
+        kinds.word("simple", "windows", "ewma"),
+        "simple",
+        "How wanted instances are counted: by what waits and runs now (simple), by its averages "
+        "over 60 s and 6 s (windows), or by rate x duration of requests (ewma).",
+    ),
+    Setting(
+        "workers",
+        kinds.whole(1, 64),
+        1,
+        "Processes that share the client port, each with a line and instances of its own.",
+    ),
+    Setting(
+        "max_instances",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most instances open or starting, in all workers, not counting those that leave or are "
+        "just being replaced.",
+    ),
+    Setting(
+        "min_instances",
+        kinds.whole(0, 100_000),
+        0,
+        "Instances kept though nothing asks for them; at most max_instances.",
+    ),
+    Setting(
+        "min_instances_schedule",
+        kinds.schedule(),
+        None,
+        "Times at which more are kept: how many, for how long (m, h, d), from when (cron). "
+        "Where several apply the most counts.",
+    ),
+    Setting("time_zone", kinds.time_zone(), "UTC", "Time zone that min_instances_schedule means."),
+    Setting(
+        "scale_in_delay",
+        kinds.seconds(0, 3600),
+        30.0,
+        "How long fewer instances have to be enough before a busy one is drained.",
+    ),
+    Setting(
+        "start_rate",
+        kinds.whole(1, 100_000),
+        100,
+        "Most starts a second, once start_burst is used up.",
+    ),
+    Setting(
+        "start_burst",
+        kinds.whole(1, 100_000),
+        1000,
+        "Most starts at once; both defaults are what AWS allows a function.",
+    ),
+    Setting(
+        "budget_invocations_per_minute",
+        kinds.whole(1, 10_000_000),
+        None,
+        "Most starts in any minute; no more starts until it is over.",
+    ),
+    Setting(
+        "budget_gb_seconds_per_hour",
+        kinds.whole(1, 1_000_000_000),
+        None,
+        "GB-seconds in any hour after which there are no more starts; what runs goes on.",
+    ),
+    Setting(
+        "function_memory_mb",
+        kinds.whole(128, 10_240),
+        None,
+        "Memory of the function in MB, as set at AWS; needed by budget_gb_seconds_per_hour.",
+    ),
     Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
     Setting(
         "allow_insecure_control_channel",
@@ -108,17 +184,17 @@ SETTINGS = (
         "control_port",
         kinds.whole(0, 65535, off=True),
         Derived(
-            "5001 with local or allow_insecure_control_channel, else off",
+            "5001 (5101 with workers) with local or allow_insecure_control_channel, else off",
             _CLEAR,
-            lambda v: 5001 if v["local"] or v["allow_insecure_control_channel"] else None,
+            _clear_port,
         ),
-        "Port instances call back to in clear text; 0 picks a free one.",
+        "Port instances call back to in clear text, of worker i this + i; 0 picks free ones.",
     ),
     Setting(
         "control_tls_port",
         kinds.whole(0, 65535, off=True),
         Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
-        "Port instances call back to over TLS; 0 picks a free one.",
+        "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
     ),
     Setting(
         "control_connection_limit",
@@ -128,13 +204,14 @@ SETTINGS = (
             ("max_instances", "channel_count"),
             lambda v: min(10_000_000, v["max_instances"] * (2 * v["channel_count"] + 1)),
         ),
-        "Most connections to the control port in all; further ones are closed at once.",
+        "Most connections to a control port in all (each worker has its own); further ones are "
+        "closed at once.",
     ),
     Setting(
         "admin_port",
         kinds.whole(0, 65535, off=True),
         5000,
-        "Port for /health, /ready and /state; 0 picks a free one.",
+        "Port for /health, /ready, /state and /metrics; 0 picks a free one.",
     ),
     Setting(
         "interface",
@@ -165,7 +242,8 @@ SETTINGS = (
         "callback_port",
         kinds.whole(1, 65535),
         None,
-        "Port the functions are told to call back to, when it is mapped; default: the one open.",
+        "Port the functions are told to call back to, when it is mapped (of worker i this + i); "
+        "default: the one open.",
     ),
     Setting(
         "lambda_service_url",
@@ -177,15 +255,61 @@ SETTINGS = (
     Setting(
         "queue_timeout",
         kinds.seconds(0.1, 900),
-        30.0,
-        "How long a request may wait for a channel.",
+        None,
+        "How long a request may wait for a channel; default: 3.5 times what starts take (median), "
+        "at least 10 and at most 120 s.",
     ),
-    Setting("queue_limit", kinds.whole(1, 10_000_000), 10_000, "Most requests that may wait."),
+    Setting(
+        "queue_limit",
+        kinds.whole(1, 10_000_000),
+        None,
+        "Most requests that may wait, in all workers; default: 10 times what open instances can "
+        "run at once, at least 100.",
+    ),
+    Setting(
+        "queue_bytes_limit",
+        kinds.whole(0, 1 << 40),
+        128 << 20,
+        "Most bytes that may be held for requests that wait, heads and what is read ahead of "
+        "bodies (up to 64 KiB each); 0 sets no limit.",
+    ),
+    Setting(
+        "priority_header",
+        kinds.field_name(),
+        None,
+        "Header field whose value is the class of a request; without it there are no classes. It "
+        "is passed on. Any client can send it, so who may is to be decided before the router.",
+    ),
+    Setting(
+        "priority_classes",
+        kinds.classes(),
+        "high,normal",
+        "Classes of requests, from the highest to the lowest, to which who names none or another "
+        "belongs. A higher one is always served first.",
+    ),
     Setting(
         "first_byte_timeout",
         kinds.seconds(0, 900),
         120.0,
-        "How long the answer to an assigned request may take to begin; 0 sets no limit.",
+        "How long the answer to a request that was sent may take to begin; 0 sets no limit.",
+    ),
+    Setting(
+        "idle_timeout",
+        kinds.seconds(0, 900),
+        120.0,
+        "How long nothing may pass within a request or an answer; 0 sets no limit.",
+    ),
+    Setting(
+        "total_timeout",
+        kinds.seconds(0, 86400),
+        0.0,
+        "How long a request may take from its arrival to its end; 0 sets no limit.",
+    ),
+    Setting(
+        "retry_limit",
+        kinds.whole(0, 100),
+        2,
+        "How often a request may be sent again when its instance is lost; 0 sends none again.",
     ),
     Setting(
         "head_limit",
@@ -212,7 +336,7 @@ SETTINGS = (
         "start_timeout",
         kinds.seconds(1, 900),
         60.0,
-        "An invocation that has not called back by then is given up.",
+        "An invocation that cannot serve by then (called back, a channel open) is given up.",
     ),
     Setting(
         "drain_timeout",
@@ -249,6 +373,90 @@ SETTINGS = (
         kinds.seconds(1, 3600),
         75.0,
         "How long a client's connection may stay open without a request.",
+    ),
+    Setting(
+        "trusted_proxies",
+        kinds.networks(),
+        (),
+        "Networks whose forwarding fields and request ids are believed, and from which alone "
+        "PROXY headers are taken if any are given.",
+    ),
+    Setting(
+        "forwarding",
+        kinds.word("x-forwarded", "forwarded", "both", "off"),
+        "x-forwarded",
+        "Fields that tell the application where a request is from: X-Forwarded-For, -Proto, "
+        "-Host and -Port, or Forwarded.",
+    ),
+    Setting(
+        "request_id_header",
+        kinds.own_field_name(),
+        "x-request-id",
+        "Field in which application and client are given the id of a request.",
+    ),
+    Setting(
+        "trace",
+        kinds.word("pass", "x-amzn-trace-id", "traceparent", "both"),
+        "pass",
+        "Trace fields made for requests that come without; all others are passed on.",
+    ),
+    Setting(
+        "proxy_protocol",
+        kinds.word("off", "on"),
+        "off",
+        "Require a header of the PROXY protocol, version 1 or 2, on every client connection.",
+    ),
+    Setting(
+        "uri_limit",
+        kinds.whole(64, 1_048_576),
+        8192,
+        "Longest target of a request, in bytes; a longer one is answered 414.",
+    ),
+    Setting(
+        "body_limit",
+        kinds.whole(0, 1 << 50, off=True),
+        None,
+        "Largest body of a request, in bytes; a larger one is answered 413.",
+    ),
+    Setting(
+        "head_timeout",
+        kinds.seconds(0, 900),
+        15.0,
+        "How long the head of a request may take from its first byte, to within a second, before "
+        "it is answered 408; 0 sets no limit.",
+    ),
+    Setting(
+        "body_rate_minimum",
+        kinds.whole(0, 1_000_000_000),
+        50,
+        "Bytes a second, over 20 s, at which the body of a request must come that has no answer "
+        "yet, or it is answered 408; 0 sets no limit.",
+    ),
+    Setting(
+        "client_stall_timeout",
+        kinds.seconds(0, 3600),
+        60.0,
+        "How long a client may leave unread what was written to it, to within a second, before it "
+        "is cut; 0 sets no limit.",
+    ),
+    Setting(
+        "connection_limit",
+        kinds.whole(1, 10_000_000, off=True),
+        None,
+        "Most client connections, in all workers; further ones are closed.",
+    ),
+    Setting(
+        "connections_per_address_limit",
+        kinds.whole(1, 10_000_000, off=True),
+        None,
+        "Most client connections to a worker from one address outside trusted_proxies; further "
+        "ones are closed.",
+    ),
+    Setting(
+        "requests_per_connection_limit",
+        kinds.whole(1, 10_000_000, off=True),
+        None,
+        "Requests after which a client's connection is closed.",
     ),
     Setting(
         "transport",

@@ -34,7 +34,8 @@ class LibuvServerEndpoint:
     """Listens on a TCP port, in clear text or, with ``context``, over TLS.
 
     ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one. A TLS handshake
-    may take ``handshake_time`` seconds.
+    may take ``handshake_time`` seconds. With ``handle``, a socket that listens there already,
+    nothing is bound.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LibuvServerEndpoint:
         backlog: int = BACKLOG,
         context: ssl.SSLContext | None = None,
         handshake_time: float | None = None,
+        handle: socket.socket | None = None,
     ) -> None:
         self._handshake_time = handshake_time
         self._loop = loop
@@ -52,11 +54,12 @@ class LibuvServerEndpoint:
         self._interface = interface
         self._backlog = backlog
         self._context = context
+        self._handle = handle
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Twisted: listen, at once; CannotListenError if it cannot be."""
         try:
-            handle = self._bind()
+            handle = self._handle or self._bind()
         except OSError as error:
             return fail(CannotListenError(self._interface, self._port, error))
         origin, context = Accepting(protocolFactory), self._context

@@ -32,14 +32,15 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.transports.sending import Sender
 
 log = Logger()
 
-PIECE: Final = 65536
-"""The most octets that a protocol gets at once; as in Twisted."""
+PIECE: Final = 262144
+"""The most octets that a protocol gets at once: no less than libuv reads, for a larger piece has to
+be cut up, which copies it. (Twisted's own: 65536.)"""
 
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
@@ -62,7 +63,6 @@ def address_of(name: Any) -> Any:
     return UNIXAddress(name or None)
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
 class FaceTransport(Sender):
     """A stream of libuv's under the Twisted protocol that ``origin`` gives it."""
 
@@ -301,7 +301,6 @@ class FaceTransport(Sender):
             self._loop.call_soon(self.end, Failure(ConnectionLost()))
 
 
-@implementer(ITCPTransport)
 class TcpTransport(FaceTransport):
     """A TCP connection."""
 
@@ -329,6 +328,10 @@ class TcpTransport(FaceTransport):
     def _set_option(self, level: int, name: int, value: bool) -> None:
         if self.connected:
             self.getHandle().setsockopt(level, name, value)
+
+
+classImplements(FaceTransport, ITransport, IConsumer, IPushProducer)
+classImplements(TcpTransport, ITCPTransport)
 
 
 class UnixTransport(FaceTransport):

@@ -1,13 +1,14 @@
 """The sending half of a transport: what is written in one turn of the loop, and producers.
 
 Theory of operation. What a protocol writes is kept until the turn ends and then handed to libuv,
-which sends at once what the kernel takes. Twisted promises this: a write never does anything
-before its caller has returned, and one that is followed by abortConnection is not sent. Several
-writes of one turn are one system call. While libuv holds anything (its limits are set to 0, so
-pause_writing says that it does and resume_writing that it no longer does), what is written stays
-here. The rest is ``twisted.internet.abstract.FileDescriptor`` again, whose moments are kept: a
-streaming producer is paused by the write that exceeds ``BUFFER``; when everything has been sent, a
-paused or pulling producer is resumed, else the connection is closed if that was asked for.
+which sends at once what the kernel takes (``turn``: one callback of the loop for all of them).
+Twisted promises this: a write never does anything before its caller has returned, and one that is
+followed by abortConnection is not sent. Several writes of one turn are one system call. While libuv
+holds anything (its limits are set to 0, so pause_writing says that it does and resume_writing that
+it no longer does), what is written stays here. The rest is
+``twisted.internet.abstract.FileDescriptor`` again, whose moments are kept: a streaming producer is
+paused by the write that exceeds ``BUFFER``; when everything has been sent, a paused or pulling
+producer is resumed, else the connection is closed if that was asked for.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import Any, Final
 
 from twisted.python.failure import Failure
 
-BUFFER: Final = 65536
-"""Octets that may wait to be sent before a producer is paused; as in Twisted."""
+from lambdadispatch.transports.turn import turn_of
+
+BUFFER: Final = 131072
+"""Octets that may wait to be sent before a producer is paused: an answer of 64 KiB with its head
+leaves without a pause. (Twisted's own: 65536.)"""
 
 
 def check_bytes(data: Any) -> None:
@@ -43,6 +47,7 @@ class Sender:
         "_scheduled",
         "_size",
         "_stream",
+        "_turn",
         "_writable",
         "_write_ended",
         "_write_ending",
@@ -62,6 +67,7 @@ class Sender:
         self.producerPaused = False
         self.streamingProducer = False
         self._loop = loop
+        self._turn = turn_of(loop)
         self._stream: Any = None
         self._pending: list[bytes] = []
         self._size = 0
@@ -83,7 +89,7 @@ class Sender:
             self._size += len(data)
             if not self._scheduled:
                 self._scheduled = True
-                self._loop.call_soon(self._flush)
+                self._turn.add(self)
             if self.producer is not None:
                 self._pause_if_full()
 
@@ -136,16 +142,17 @@ class Sender:
     def resume_writing(self) -> None:
         """asyncio: the stream holds nothing any more."""
         self._full = False
-        self._flush()
+        self.flush()
 
     # -- sending
 
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._turn.add(self)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """From the turn: it ends."""
         self._scheduled = False
         if self._full or not self.connected or self._aborting:
             return

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TypeAlias
 
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
@@ -39,18 +39,51 @@ _NEVER_NAMED = frozenset([b"host", b"content-length", b"authorization", b"cookie
 
 _NOT_IN_TRAILERS = HOP_BY_HOP | frozenset(
     b"age authorization cache-control content-encoding content-length content-range content-type "
-    b"cookie date expect expires forwarded host if-match if-modified-since if-none-match if-range "
+    b"cookie date expect expires host if-match if-modified-since if-none-match if-range "
     b"if-unmodified-since location max-forwards proxy-authenticate proxy-authorization range "
-    b"retry-after set-cookie trailer vary warning www-authenticate x-forwarded-for "
-    b"x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip".split()
+    b"retry-after set-cookie trailer vary warning www-authenticate".split()
 )
-"""Fields that must not be taken from a trailer section (RFC 9110 section 6.5.1): framing, routing,
-credentials, conditions, control of the response, form of the content. An application that puts
-trailers among its header fields would believe them.
+"""Fields that must not be taken from a trailer section (RFC 9110 section 6.5.1), beside ``CLAIMS``:
+framing, routing, credentials, conditions, control of the response, form of the content. An
+application that puts trailers among its header fields would believe them.
 """
 
 REMEMBERED_BLOCKS = 2048
 REMEMBERED_BYTES = 2048
+REMEMBERED_NAME = 64
+
+
+class NameSet:
+    """A set of field names, given in lower case, and of beginnings of names.
+
+    A name is in it in any case, and with ``_`` for ``-``: CGI, WSGI and what grew from them see no
+    difference between the two.
+    """
+
+    def __init__(self, names: Iterable[bytes], beginnings: tuple[bytes, ...] = ()) -> None:
+        self.names = frozenset(names)
+        self.beginnings = beginnings
+        self._known: dict[bytes, bool] = {}
+
+    def __contains__(self, name: bytes) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            plain = name.lower().replace(b"_", b"-")
+            known = plain in self.names or plain.startswith(self.beginnings)
+            if len(name) <= REMEMBERED_NAME and len(self._known) < REMEMBERED_BLOCKS:
+                self._known[name] = known
+        return known
+
+    def __or__(self, other: NameSet) -> NameSet:
+        return NameSet(self.names | other.names, self.beginnings + other.beginnings)
+
+
+CLAIMS = NameSet(
+    b"forwarded client-ip front-end-https true-client-ip x-client-ip x-cluster-client-ip "
+    b"x-original-forwarded-for x-real-ip x-scheme x-url-scheme".split(),
+    (b"x-forwarded-",),
+)
+"""Fields by which proxies tell who a client is and how it came: worth nothing from a client."""
 
 
 class Fields:
@@ -58,8 +91,23 @@ class Fields:
 
     ``content_length`` is the declared length in octets or None; ``chunked`` tells that the one
     transfer coding is chunked; ``connection`` holds the lower-cased options of Connection;
-    ``hosts`` all values of Host; ``upgrade`` the protocols of Upgrade as sent.
+    ``hosts`` all values of Host; ``upgrade`` the protocols of Upgrade as sent. ``longer`` is for
+    readers: the last line that came after just these fields, and the fields with it.
     """
+
+    __slots__ = (
+        "_block",
+        "_kept",
+        "_passed_over",
+        "chunked",
+        "connection",
+        "content_length",
+        "expects_continue",
+        "hosts",
+        "longer",
+        "pairs",
+        "upgrade",
+    )
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -69,6 +117,10 @@ class Fields:
         self.hosts: tuple[bytes, ...] = ()
         self.upgrade = b""
         self.expects_continue = False
+        self._block: bytes | None = None
+        self._passed_over: NameSet | None = None
+        self._kept: Fields | None = None
+        self.longer: tuple[bytes, Fields] | None = None
         for name, value in pairs:
             read = _READ.get(name.lower())
             if read is not None:
@@ -107,22 +159,54 @@ class Fields:
         """The fields whose lower-cased name is not among ``names``."""
         return tuple(pair for pair in self.pairs if pair[0].lower() not in names)
 
-    @cached_property
+    def passing_over(self, names: NameSet) -> Fields:
+        """The fields whose name is not in ``names``: this object itself if it has none of them.
+
+        The last answer is remembered, for heads are remembered and asked again.
+        """
+        if self._passed_over is names:
+            return self._kept or self
+        kept = tuple(pair for pair in self.pairs if pair[0] not in names)
+        self._kept = None if len(kept) == len(self.pairs) else Fields(kept)
+        self._passed_over = names
+        return self._kept or self
+
+    def followed_by(self, name: bytes, value: bytes) -> Fields | None:
+        """These fields and one more; None if that would change anything but ``pairs``."""
+        lower = name.lower()
+        if lower in _READ or lower in self.hop_by_hop:
+            return None
+        longer = Fields(())
+        longer.pairs = (*self.pairs, (name, value))
+        longer.content_length = self.content_length
+        longer.chunked = self.chunked
+        longer.connection = self.connection
+        longer.hosts = self.hosts
+        longer.upgrade = self.upgrade
+        longer.expects_continue = self.expects_continue
+        longer._block = self.end_to_end_block + b"%b: %b\r\n" % (name, value)
+        return longer
+
+    @property
     def hop_by_hop(self) -> frozenset[bytes]:
         """Lower-cased names a proxy removes: the fixed ones and those Connection names."""
         if not self.connection:
             return HOP_BY_HOP
         return HOP_BY_HOP | (self.connection - _NEVER_NAMED)
 
-    @cached_property
+    @property
     def end_to_end(self) -> Pairs:
         """The fields a proxy passes on, in order."""
         return self.without(self.hop_by_hop)
 
-    @cached_property
+    @property
     def end_to_end_block(self) -> bytes:
-        """``end_to_end`` as it stands on the wire, each line with its CRLF."""
-        return render_fields(self.end_to_end)
+        """``end_to_end`` as it stands on the wire, each line with its CRLF; made once."""
+        block = self._block
+        if block is None:
+            # Not cached_property: a compiled class has no place for what that keeps.
+            block = self._block = render_fields(self.end_to_end)
+        return block
 
 
 def _check_framing(fields: Fields) -> None:
@@ -218,12 +302,12 @@ def _first_bad_line(block: bytes) -> str:
 
 
 def trailer_pairs(fields: Fields, hop_by_hop: frozenset[bytes] = HOP_BY_HOP) -> Pairs:
-    """What may be taken from a trailer section.
+    """What may be taken from a trailer section: also no claims about where a request is from.
 
     ``hop_by_hop`` are those of its message's head: what Connection names there goes from the
     trailers too (RFC 9110 section 7.6.1).
     """
-    return fields.without(_NOT_IN_TRAILERS | hop_by_hop)
+    return fields.passing_over(CLAIMS).without(_NOT_IN_TRAILERS | hop_by_hop)
 
 
 def render_fields(pairs: Pairs) -> bytes:

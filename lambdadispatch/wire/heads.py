@@ -19,6 +19,10 @@ TO_CLOSE: Final = -2
 
 BODILESS: Final = frozenset([204, 304])
 
+IDEMPOTENT: Final = frozenset([b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"])
+"""Methods whose request may be sent again if it is not known what became of it (RFC 9110 section
+9.2.2)."""
+
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/1\.([01])\r\n")
 ANY_VERSION = re.compile(rb"[^\r\n]* HTTP/[0-9]+(?:\.[0-9]+)?\r\n")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (" + TEXT + rb"))?\r\n")

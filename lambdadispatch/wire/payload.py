@@ -60,6 +60,7 @@ class InvokePayload:
     idle: float
     deadline_margin: float
     ping: float
+    nacks: bool = False
     expires: float | None = None
 
     def encode(self) -> bytes:
@@ -83,6 +84,7 @@ class InvokePayload:
                 "idle": self.idle,
                 "deadline_margin": self.deadline_margin,
                 "ping": self.ping,
+                "nacks": self.nacks,
                 "expires": self.expires,
             }
         ).encode()
@@ -113,6 +115,7 @@ class InvokePayload:
             idle=take.seconds("idle"),
             deadline_margin=take.seconds("deadline_margin"),
             ping=take.seconds("ping"),
+            nacks=take.boolean("nacks", missing=False),
             expires=take.optional_moment("expires"),
         )
 
@@ -189,7 +192,9 @@ class _Taker:
         value: str | None = self._take(key, (str, type(None)), "a text or null")
         return value
 
-    def boolean(self, key: str) -> bool:
+    def boolean(self, key: str, *, missing: bool | None = None) -> bool:
+        if missing is not None and key not in self._values:
+            return missing
         value: bool = self._take(key, (bool,), "true or false")
         return value
 

@@ -46,11 +46,18 @@ _EXPECT_CRLF: Final = -1
 _IN_TRAILERS: Final = -2
 
 
+UNLIMITED: Final = 1 << 62
+
+
 class Limits(NamedTuple):
-    """What a head may measure: octets in all, and number of fields."""
+    """What a message may measure: octets of its head, number of fields, octets of a request's
+    target, octets of its body.
+    """
 
     head_octets: int = 65536
     fields: int = 100
+    target_octets: int = UNLIMITED
+    body_octets: int = UNLIMITED
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -87,6 +94,7 @@ class MessageReader:
         self._scanned = 0
         self._eof = False
         self._left = 0
+        self._announced = 0
         self._extensions_left = 0
         self._hop_by_hop = HOP_BY_HOP
         self._read: Callable[[], Event] = self._read_head
@@ -136,6 +144,8 @@ class MessageReader:
         if buffer[0] in b"\r\n" and not self._scanned:
             self._skip_empty_lines()
             buffer = self._buffer
+        if len(buffer) > self._limits.target_octets:
+            self._check_target(buffer)
         end = buffer.find(b"\r\n\r\n", self._scanned)
         if end < 0:
             return self._incomplete_head()
@@ -148,6 +158,9 @@ class MessageReader:
             return self._parse_head(block)
         except RemoteProtocolError as error:
             raise self._fail(_bare_lf_in(block) or error) from None
+
+    def _check_target(self, buffer: bytes) -> None:
+        """Only requests have a target."""
 
     def _skip_empty_lines(self) -> None:
         """A client may send CRLF after a body (RFC 9112 section 2.2)."""
@@ -189,7 +202,10 @@ class MessageReader:
     def _start_body(self, body: int, fields: Fields) -> None:
         if body == 0:
             self._read = self._read_end
+        elif body > self._limits.body_octets:
+            raise self._body_too_large()
         elif body == CHUNKED:
+            self._announced = 0
             self._left = _AT_SIZE_LINE
             self._extensions_left = self._limits.head_octets
             self._hop_by_hop = fields.hop_by_hop
@@ -283,8 +299,19 @@ class MessageReader:
                 raise self._broken(
                     "bad_chunk", "the chunk extensions are larger than a head may be"
                 )
-        self._left = int(match[1], 16) or _IN_TRAILERS
+        size = int(match[1], 16)
+        self._announced += size
+        if self._announced > self._limits.body_octets:
+            raise self._body_too_large()
+        self._left = size or _IN_TRAILERS
         return match.end()
+
+    def _body_too_large(self) -> RemoteProtocolError:
+        return self._broken(
+            "body_too_large",
+            f"the body is larger than the {self._limits.body_octets} octets allowed",
+            status=413,
+        )
 
     def _incomplete_chunk_line(self, position: int) -> int:
         line = self._buffer[position : position + CHUNK_LINE_LIMIT]

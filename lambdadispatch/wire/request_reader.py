@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.fields import REMEMBERED_BLOCKS, REMEMBERED_BYTES, Fields
+from lambdadispatch.wire.fields import REMEMBERED_BLOCKS, REMEMBERED_BYTES, TOKEN, Fields
 from lambdadispatch.wire.heads import ANY_VERSION, CHUNKED, REQUEST_LINE, RequestHead
-from lambdadispatch.wire.reader import Event, MessageReader, fields_after
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, MessageReader, fields_after
 
 _NAME = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+"
 _HOST = re.compile(rb"(?:" + _NAME + rb"|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -21,13 +21,28 @@ _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]+)(.*)", re.DOTALL)
 class RequestReader(MessageReader):
     """Reads requests, one after another; see ``lambdadispatch.wire.reader``."""
 
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        super().__init__(limits)
+        self._whole_limit = min(REMEMBERED_BYTES, limits.head_octets, limits.target_octets)
+
     def whole(self, data: bytes) -> RequestHead | None:
         """The request that ``data`` is, if it is exactly one without a body and nothing came
         before it; else None, and ``data`` is to be fed. Not to be called within a message.
         """
-        if self._buffer or len(data) > min(REMEMBERED_BYTES, self._limits.head_octets):
+        if self._buffer or len(data) > self._whole_limit:
             return None
-        return _whole_remembered(data, self._limits.fields)
+        return remembered_whole(data, self._limits.fields)
+
+    def _check_target(self, buffer: bytes) -> None:
+        """Refuse a target as soon as it is too long, before anything that may be said of the rest:
+        a client is told the same however its bytes are split. Past the limit on heads nothing is
+        looked for, as nothing is when the bytes come one by one.
+        """
+        limit, end = self._limits.target_octets, self._limits.head_octets + 1
+        if _longer_target(limit).match(buffer, 0, end) is not None:
+            raise self._broken(
+                "uri_too_long", f"the target is longer than the {limit} octets allowed", status=414
+            )
 
     def _parse_head(self, block: bytes) -> Event:
         parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
@@ -63,9 +78,14 @@ def _whole(data: bytes, most: int) -> RequestHead | None:
     return None if head.body else head
 
 
+@lru_cache(maxsize=8)
+def _longer_target(limit: int) -> re.Pattern[bytes]:
+    return re.compile(rb"%b [^\x00-\x20\x7f]{%d}" % (TOKEN, limit + 1))
+
+
 # A client that asks for the same again, as many do, sends the same octets again.
 _parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
-_whole_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
+remembered_whole = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
 
 
 def _bad_request_line(block: bytes) -> RemoteProtocolError:

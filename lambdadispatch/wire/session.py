@@ -7,9 +7,12 @@ side may learn new ones first.
 ===========  ==================  ==================================================
 kind         sent by             fields
 ===========  ==================  ==================================================
-ready        instance            environment: text; its application takes requests
+ready        instance            environment: text; its application takes requests;
+                                 leaves_in: seconds until it will say ``leaving``
 idle         instance            it has had no work for its idle time
 leaving      instance            reason: text; give it nothing new
+nack         instance            reason: text; channel: the nonce it was opened with; the
+                                 request on it was not touched, and is not answered
 pong         instance            answers a ping
 ping         router              asks for a pong
 drain        router              reason: text; finish what runs, then leave
@@ -26,6 +29,8 @@ from typing import Final, NamedTuple
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
 
 LINE_LIMIT: Final = 4096
+LONGEST: Final = 86400
+"""Seconds: no invocation lasts longer than a day."""
 
 READY: Final = "ready"
 IDLE: Final = "idle"
@@ -34,11 +39,13 @@ PING: Final = "ping"
 PONG: Final = "pong"
 DRAIN: Final = "drain"
 RETIRE: Final = "retire"
+NACK: Final = "nack"
 
 TEXT_OF: Final = {
     READY: "environment",
     IDLE: None,
     LEAVING: "reason",
+    NACK: "reason",
     PING: None,
     PONG: None,
     DRAIN: "reason",
@@ -48,10 +55,15 @@ TEXT_OF: Final = {
 
 
 class Message(NamedTuple):
-    """One line; ``text`` is the value of the kind's one key, empty where it has none."""
+    """One line; ``text`` is the value of the kind's one text, empty where it has none.
+
+    ``channel`` is that of a nack; ``leaves_in`` the seconds of a ready, 0 if they are not known.
+    """
 
     kind: str
     text: str = ""
+    channel: str = ""
+    leaves_in: float = 0.0
 
 
 def encode_message(message: Message) -> bytes:
@@ -59,7 +71,13 @@ def encode_message(message: Message) -> bytes:
     if message.kind not in TEXT_OF:
         raise LocalProtocolError("bad_session_kind", f"{message.kind!r} is not in the table")
     key = TEXT_OF[message.kind]
-    values = {"kind": message.kind} if key is None else {"kind": message.kind, key: message.text}
+    values: dict[str, object] = {"kind": message.kind}
+    if key is not None:
+        values[key] = message.text
+    if message.kind == NACK:
+        values["channel"] = message.channel
+    if message.leaves_in:
+        values["leaves_in"] = message.leaves_in
     line = json.dumps(values).encode()
     if len(line) > LINE_LIMIT:
         raise LocalProtocolError("bad_session_line", f"{len(line)} octets are over {LINE_LIMIT}")
@@ -105,6 +123,10 @@ def _decode(line: bytes) -> Message:
         raise RemoteProtocolError("bad_session_line", f"{line[:80]!r} is not a message")
     key = TEXT_OF.get(values["kind"])
     text = values.get(key, "") if key else ""
-    if not isinstance(text, str):
+    channel = values.get("channel", "") if values["kind"] == NACK else ""
+    if not isinstance(text, str) or not isinstance(channel, str):
         raise RemoteProtocolError("bad_session_line", f"{key} in {line[:80]!r} is not a text")
-    return Message(values["kind"], text)
+    leaves_in = values.get("leaves_in", 0) if values["kind"] == READY else 0
+    if type(leaves_in) not in {int, float} or not 0 <= leaves_in <= LONGEST:
+        raise RemoteProtocolError("bad_session_line", f"leaves_in in {line[:80]!r} is no time")
+    return Message(values["kind"], text, channel, float(leaves_in))

@@ -161,13 +161,16 @@ class FakeDialer:
     def __init__(self) -> None:
         self.waiting: list[Deferred[None]] = []
         self.closing: list[Callable[[], None]] = []
+        self.connections: list[ChannelConnection] = []
         self.dialled = 0
 
     def dial(
-        self, purpose: str, successor: Protocol, on_closed: Callable[[], None]
+        self, purpose: str, successor: Protocol, on_closed: Callable[[], None], nonce: str
     ) -> Deferred[None]:
         assert purpose == CHANNEL
         assert isinstance(successor, ChannelConnection)
+        assert successor.nonce == nonce
+        self.connections.append(successor)
         self.dialled += 1
         self.waiting.append(Deferred())
         self.closing.append(on_closed)
@@ -189,6 +192,7 @@ class ChannelsTests(NetworkCase):
         super().setUp()
         self.dialer = FakeDialer()
         self.changes = 0
+        self.declined: list[tuple[str, str]] = []
         self.refusals: list[str] = []
         self.channels = Channels(
             self.clock,
@@ -196,9 +200,14 @@ class ChannelsTests(NetworkCase):
             3,
             lambda exchange: None,
             self.changed,
+            self.decline,
             self.refusals.append,
         )
         self.channels.fill()
+
+    def decline(self, nonce: str, reason: str) -> bool:
+        self.declined.append((nonce, reason))
+        return True
 
     def changed(self) -> None:
         self.changes += 1
@@ -207,6 +216,13 @@ class ChannelsTests(NetworkCase):
         self.assertEqual((self.dialer.dialled, self.channels.open), (3, 3))
         self.channels.fill()
         self.assertEqual(self.dialer.dialled, 3)
+
+    def test_what_is_declined_is_told_by_the_name_of_its_channel(self) -> None:
+        for connection in self.dialer.connections:
+            self.assertTrue(connection.decline("why"))
+        nonces = [connection.nonce for connection in self.dialer.connections]
+        self.assertEqual(self.declined, [(nonce, "why") for nonce in nonces])
+        self.assertEqual(len(set(nonces)), 3)
 
     def test_one_that_closes_is_replaced(self) -> None:
         self.dialer.admit()

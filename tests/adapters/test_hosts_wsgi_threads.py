@@ -175,6 +175,34 @@ class GoneTests(WatchedCase):
         self.assertIsInstance(await ended, BrokenPipeError)
         self.assertEqual(self.rig.ended, 1)
 
+    async def test_the_answer_is_closed(self) -> None:
+        """Which is how WSGI tells an application that its client has left (PEP 3333)."""
+        closed: Deferred[None] = Deferred()
+        case = self
+
+        class Endless:
+            def __iter__(self) -> Iterator[bytes]:
+                case.later(case.began.callback, None)
+                while True:
+                    yield bytes(BLOCK)
+
+            def close(self) -> None:
+                case.later(closed.callback, None)
+
+        def app(environ: Any, start_response: Any) -> Endless:
+            start_response("200 OK", [])
+            return Endless()
+
+        self.app = app
+        client = self.rig.client()
+        client.link.freeze("client")
+        self.rig.send(client, request("GET", "/"))
+        await self.began
+        self.assertFalse(closed.called)
+        self.rig.leave(client)
+        await closed
+        self.assertEqual(self.rig.ended, 1)
+
     async def test_waiting_for_a_thread(self) -> None:
         calls: list[str] = []
 

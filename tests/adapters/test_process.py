@@ -134,7 +134,7 @@ class ProcessTests(NetworkCase):
 
     def test_invocation_after_invocation(self) -> None:
         self.serve()
-        self.assertIn(b'{"kind": "ready", "environment": "e-1"}', self.peers[0].received)
+        self.assertIn(b'"environment": "e-1", "leaves_in": 55.0}', self.peers[0].received)
         self.assertEqual(len(self.peers), 4)
         self.hang_up(0)
         self.assertEqual(self.runtime.told, [("r1", "router_lost")])

@@ -153,14 +153,16 @@ class InstanceEndTests(NetworkCase):
         self.peer = self.connect(self.session)
 
     def test_reports(self) -> None:
-        self.session.ready("e1")
+        self.session.ready("e1", 12.3456)
         self.session.idle()
+        self.session.nack("00ff", "unreachable")
         self.session.leaving("deadline")
         self.network.pump()
         self.assertEqual(
             self.peer.received,
-            b'{"kind": "ready", "environment": "e1"}\n'
+            b'{"kind": "ready", "environment": "e1", "leaves_in": 12.346}\n'
             b'{"kind": "idle"}\n'
+            b'{"kind": "nack", "reason": "unreachable", "channel": "00ff"}\n'
             b'{"kind": "leaving", "reason": "deadline"}\n',
         )
 

@@ -1,6 +1,5 @@
 """The pure parts of the measurements: parsing, statistics, choices and what is rendered."""
 
-import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +9,7 @@ import pytest
 from bench import conf, install, machine, options, procfs
 from bench.answers import AnswerReader, AnswerUnreadable
 from bench.app import ANSWERS
-from bench.cases import CASES, choose_case
-from bench.contenders import CONTENDERS
+from bench.cases import CASES, TABLE, choose_case
 from bench.errors import BenchError
 from bench.figures import (
     Column,
@@ -25,8 +23,8 @@ from bench.figures import (
     spread,
     values_of,
 )
-from bench.idle import idle_channels
 from bench.pinning import Cores, choose_cores, pinned
+from bench.rounds import Plan
 from bench.schedule import Schedule
 from bench.wrk import HEADERS, parse_report, request_head, wrk_command
 
@@ -240,11 +238,6 @@ def test_schedule_that_is_behind_does_not_pause() -> None:
     assert schedule.pause(0.5, longest=1.0) == 0.0
 
 
-def test_idle_channels_of_all_pools() -> None:
-    state = {"pools": {"a": {"idle_channels": 3}, "b": {"idle_channels": 4}}}
-    assert idle_channels(json.dumps(state).encode()) == 7
-
-
 # -- choices
 
 
@@ -252,7 +245,8 @@ def test_options_from_variables_and_flags() -> None:
     environ = {"CASE": "64k", "ROUNDS": "2", "SECONDS": "", "ROUTER_FLAGS": "--port '1 2'"}
     chosen = options.parse(["--rounds", "3", "--contenders", "nginx,haproxy"], environ)
     assert chosen == options.Options("64k", 3, 5.0, ("nginx", "haproxy"), ("--port", "1 2"))
-    assert options.parse([], {}) == options.Options("small", 5, 5.0, (), ())
+    assert options.parse([], {}) == options.Options("", 5, 3.0, (), ())
+    assert options.parse(["--case", "idle"], {}) == options.Options("idle", 5, 5.0, (), ())
 
 
 @pytest.mark.parametrize(
@@ -267,15 +261,15 @@ def test_options_that_are_refused(environ: dict[str, str]) -> None:
 def test_cases_show_what_they_have() -> None:
     for case in CASES.values():
         assert case.chart in {column.key for column in case.columns}
-        assert set(case.contenders) <= set(CONTENDERS)
+        assert set(case.brief) <= set(case.contenders)
 
 
 def test_choosing_a_case() -> None:
     case, names = choose_case("small", ("lambdadispatch", "nginx"))
     assert case is CASES["small"]
     assert names == ("nginx", "lambdadispatch")  # the order of the case
-    assert choose_case("small", ())[1] == tuple(CONTENDERS)
-    with pytest.raises(BenchError, match=r"CASE is 'big'; allowed: small, 64k, latency, idle"):
+    assert choose_case("small", ())[1] == CASES["small"].contenders
+    with pytest.raises(BenchError, match=r"CASE is 'big'; allowed: small, small-tls, 64k, "):
         choose_case("big", ())
     with pytest.raises(BenchError, match=r"CONTENDERS names twisted\.web; case latency has: nginx"):
         choose_case("latency", ("twisted.web",))
@@ -288,16 +282,24 @@ def test_cores_and_pinning() -> None:
         choose_cores({2})
 
 
+def programs_of(name: str, *contenders: str) -> tuple[str, ...]:
+    plan = Plan(name, CASES[name], contenders or CASES[name].contenders, 1, 1.0)
+    return install.programs_for([plan])
+
+
 def test_programs_that_are_needed() -> None:
-    assert install.programs_for("small", tuple(CONTENDERS)) == (
-        "taskset",
-        "wrk",
-        "nginx",
-        "haproxy",
-    )
-    assert install.programs_for("latency", ("lambdadispatch-port",)) == ("taskset", "nginx")
-    assert install.programs_for("idle", ("lambdadispatch",)) == ("taskset",)
+    assert programs_of("small") == ("taskset", "wrk", "nginx", "haproxy")
+    assert programs_of("latency", "lambdadispatch-port") == ("taskset", "nginx")
+    assert programs_of("latency", "lambdadispatch") == ("taskset",)
+    assert programs_of("idle", "lambdadispatch") == ("taskset", "wrk")
+    assert programs_of("syscalls", "lambdadispatch") == ("taskset", "wrk", "strace")
+    assert programs_of("decision") == ("taskset",)
     assert install.with_sbin("/a:/b").startswith("/a:/b:")
+
+
+def test_programs_of_several_cases() -> None:
+    plans = [Plan(name, CASES[name], CASES[name].contenders, 1, 1.0) for name in TABLE]
+    assert install.programs_for(plans) == ("taskset", "wrk", "nginx", "haproxy")
 
 
 def test_missing_programs_are_named_with_their_packages() -> None:
@@ -329,9 +331,18 @@ def test_configurations_name_their_ports_and_directory() -> None:
     for text in (backend, proxy):
         assert text.count("{") == text.count("}")
         assert "daemon off;" in text
+    assert "proxy_pass http://application;" in proxy
     haproxy = conf.haproxy_proxy(3333, 1111)
     assert "bind 127.0.0.1:3333 " in haproxy
     assert "http-reuse always" in haproxy
+
+
+def test_tls_between_nginx_and_its_application() -> None:
+    backend = conf.nginx_backend(Path("/nowhere"), 1111, "pong", tls=True)
+    assert "listen 127.0.0.1:1111 backlog=4096 ssl;" in backend
+    assert "ssl_certificate_key /nowhere/key.pem;" in backend
+    proxy = conf.nginx_proxy(Path("/nowhere"), 2222, 1111, tls=True)
+    assert "proxy_pass https://application;" in proxy
 
 
 def test_what_is_said_of_the_machine() -> None:

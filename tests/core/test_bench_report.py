@@ -2,13 +2,19 @@
 
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench import results, table
+from bench.cases import Case
 from bench.chart import bar_chart
-from bench.figures import Column, Sample, Spread
+from bench.contenders import Stage
+from bench.errors import BenchError, Unavailable
+from bench.figures import Column, Sample, Spread, errors_of
+from bench.pinning import Cores
+from bench.rounds import Plan, measure
 from tests.core.test_bench import COLUMNS, NAMES, ROUNDS
 
 
@@ -105,3 +111,68 @@ def test_chart_is_well_formed_and_to_scale() -> None:
 def test_chart_of_nothing_and_of_values_below_zero() -> None:
     ET.fromstring(bar_chart("x", {}, 1))
     assert 'width="0.0"' in bar_chart("x", {"a": Spread(-1.0, -2.0, 0.0)}, 1)
+
+
+# -- rounds
+
+
+def case_that(run: Callable[[Stage, str, float], Sample]) -> Plan:
+    case = Case("x", ("a", "b"), COLUMNS, "cpu_us", run)
+    return Plan("x", case, ("a", "b"), 2, 1.0)
+
+
+def test_contenders_are_measured_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+
+    def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
+        return Sample({"cpu_us": 1.0, "rate": float(len(seen))}, {"read": 3})
+
+    measured = measure(case_that(run), Cores(0, 1))
+    assert seen == ["a", "b", "a", "b"]
+    assert measured.contenders == ("a", "b")
+    assert [each["b"].figures["rate"] for each in measured.rounds] == [2.0, 4.0]
+    assert "x 2/2 b: 1.0 CPU, 4 requests/s, errors: read 3\n" in capsys.readouterr().out
+
+
+def test_who_is_not_available_is_left_out_of_all_rounds() -> None:
+    seen: list[str] = []
+
+    def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
+        # Also when it fails only later.
+        if contender == "b" and len(seen) > 2:
+            raise Unavailable("no such flag")
+        return Sample({"cpu_us": 1.0, "rate": 1.0})
+
+    measured = measure(case_that(run), Cores(0, 1))
+    assert measured.contenders == ("a",)
+    assert measured.unavailable == {"b": "no such flag"}
+    assert [set(each) for each in measured.rounds] == [{"a"}, {"a"}]
+
+
+def test_what_fails_once_is_tried_again_and_stays_in_the_errors() -> None:
+    seen: list[str] = []
+
+    def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
+        if len(seen) == 2:
+            raise BenchError("b was killed")
+        return Sample({"cpu_us": 1.0, "rate": 1.0}, {"read": 1})
+
+    measured = measure(case_that(run), Cores(0, 1))
+    assert seen == ["a", "b", "b", "a", "b"]
+    assert errors_of(measured.rounds, "b") == {"read": 2, "failed before": 1}
+    assert errors_of(measured.rounds, "a") == {"read": 2}
+
+
+def test_what_fails_twice_ends_the_run() -> None:
+    seen: list[str] = []
+
+    def run(stage: Stage, contender: str, seconds: float) -> Sample:
+        seen.append(contender)
+        raise BenchError("wrk is gone")
+
+    with pytest.raises(BenchError, match="wrk is gone"):
+        measure(case_that(run), Cores(0, 1))
+    assert seen == ["a", "a"]

@@ -7,7 +7,7 @@ import pytest
 from lambdadispatch.core.actions import Action, Assign, Close, Invoke, Refuse, Retire
 from lambdadispatch.core.dispatcher import Dispatcher, PoolLimits
 from lambdadispatch.core.outcomes import STATUS, RequestOutcome, StartFailure
-from lambdadispatch.core.scaling import simple
+from lambdadispatch.core.scaling import Simple
 from lambdadispatch.core.starts import StartGate
 
 REFUSED, ENDED = StartFailure.REFUSED, StartFailure.ENDED
@@ -24,7 +24,7 @@ def pool(**changes: float) -> Dispatcher:
         "start_timeout": 60.0,
         "idle_window": 0.25,
     }
-    return Dispatcher(PoolLimits(**(limits | changes)), simple, StartGate(1.0, 60.0, lambda: 0.5))
+    return Dispatcher(PoolLimits(**(limits | changes)), Simple, StartGate(1.0, 60.0, lambda: 0.5))
 
 
 def with_instance(channels: int = 2, **changes: float) -> Dispatcher:
@@ -277,15 +277,14 @@ def test_an_idle_channel_of_a_lost_instance_is_gone() -> None:
 
 
 def test_after_a_failure_the_next_start_waits_for_a_part_of_the_window() -> None:
-    dispatcher = with_instance(channels=0)
+    dispatcher = pool()
     dispatcher.submit("r", 0.0)
-    dispatcher.instance_lost("a", 0.0)
-    dispatcher.start_failed(2, ENDED, 10.0)
+    dispatcher.start_failed(1, ENDED, 10.0)
     assert dispatcher.tick(10.49) == []
-    assert dispatcher.tick(10.5) == [Invoke(3)]
-    dispatcher.start_failed(3, ENDED, 11.0)
+    assert dispatcher.tick(10.5) == [Invoke(2)]
+    dispatcher.start_failed(2, ENDED, 11.0)
     assert dispatcher.tick(11.99) == []
-    assert dispatcher.tick(12.0) == [Invoke(4)]
+    assert dispatcher.tick(12.0) == [Invoke(3)]
 
 
 def test_after_a_failure_starts_come_one_at_a_time_until_one_succeeds() -> None:
@@ -301,7 +300,8 @@ def test_after_a_failure_starts_come_one_at_a_time_until_one_succeeds() -> None:
     for name in "vwxyz":
         dispatcher.submit(name, 60.0)
     assert dispatcher.starting == 1
-    more = dispatcher.instance_opened(started + 1, "a", 61.0)
+    assert dispatcher.instance_opened(started + 1, "a", 61.0) == []
+    more = dispatcher.channel_idle("a1", "a", 62.0)
     assert len([action for action in more if isinstance(action, Invoke)]) >= 2
 
 

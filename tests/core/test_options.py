@@ -60,9 +60,9 @@ def test_a_bool_is_a_flag_without_a_value(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", VALUED, ids=lambda setting: setting.name)
 def test_every_other_setting_takes_a_value(setting: Setting) -> None:
-    assert refused("--local", "app", f"--{setting.flag}=\x00")[0] == (
-        f"--{setting.flag}: '\\x00' is refused; allowed: {setting.kind.allowed}"
-    )
+    (told, *_) = refused("--local", "app", f"--{setting.flag}=\x00")
+    assert told.startswith(f"--{setting.flag}: '\\x00' is refused")
+    assert told.endswith(f"; allowed: {setting.kind.allowed}")
     assert refused(f"--{setting.flag}") == [f"option --{setting.flag} requires argument"]
 
 
@@ -204,7 +204,7 @@ def test_help_shows_every_setting(setting: Setting) -> None:
 
 def test_help_tells_defaults() -> None:
     shown = " ".join(Options(environ={}).getUsage(width=120).split())
-    for default in ("5002", "30 s", "2 x max_concurrent_count", "false", "none"):
+    for default in ("5002", "60 s", "2 x max_concurrent_count", "false", "none"):
         assert f"[default: {default}]" in shown
 
 

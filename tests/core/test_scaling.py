@@ -21,6 +21,7 @@ from lambdadispatch.core.scaling import ALGORITHMS, simple
         (10, 2, 100, 2, 7),
         (20, 4, 1000, 110, 57),
         (10, 1, 10000, 0, 600),
+        (375, 188, 100_000, 335, 361),  # 1.2 * (167.5 + 133.33...), a little more in floats
     ],
 )
 def test_known_values(
@@ -53,4 +54,4 @@ def test_somebody_wants_at_least_one_and_more_want_no_less(
 
 
 def test_the_names_of_the_settings() -> None:
-    assert ALGORITHMS["simple"] is simple
+    assert sorted(ALGORITHMS) == ["ewma", "simple", "windows"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, get_type_hints
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from lambdadispatch.core.schedule import Window
 from lambdadispatch.settings import (
     CONFIG,
     SETTINGS,
@@ -27,6 +29,9 @@ PARTIAL_ARN = "123456789012:function:web"
 GOV_ARN = ARN.replace("aws", "aws-us-gov", 1)
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 NEEDED = {"function_name": "web"}
+
+OFFICE = Window(5, 36_000, "0 8 * * 1-5")
+NOON = Window(9, 3600, "0 12 * * *")
 
 WORDS = ["x", "", "1_000", "-1", "+1", " 1", "1 ", "1e3", "0x10", "\u0661", "nan", "inf", "9" * 30]
 SECONDS = [*WORDS, "1h", "1 s", "1S", ".5", "5.", "1,5", "s", "ms", "-0.5"]
@@ -47,9 +52,13 @@ def whole(least: int, most: int, *bad: object) -> Case:
     return good, [*WORDS, str(most + 1), least - 1, most + 1, *NOT_WHOLE, *bad]
 
 
-def port() -> Case:
-    good, bad = whole(0, 65535, "none", "offf")
+def optional(least: int, most: int) -> Case:
+    good, bad = whole(least, most, "none", "offf")
     return [*good, ("off", None), ("OFF", None)], bad
+
+
+def port() -> Case:
+    return optional(0, 65535)
 
 
 def seconds(least: float, most: float) -> Case:
@@ -78,8 +87,28 @@ CASES: dict[str, Case] = {
     "max_concurrent_count": whole(1, 1000),
     "channel_count": ([("10", 10), ("2000", 2000), (2000, 2000)], whole(1, 2000)[1]),
     "instance_count_multiplier": whole(1, 1000),
-    "scaling_algorithm": text(["simple"], ["", "ema", "Simple"]),
+    "scaling_algorithm": text(["simple", "windows", "ewma"], ["", "ema", "Simple"]),
+    "workers": whole(1, 64),
     "max_instances": whole(1, 100_000),
+    "min_instances": ([("0", 0), ("1000", 1000), (7, 7)], whole(0, 100_000)[1]),
+    "min_instances_schedule": (
+        [
+            ("5 for 10h from 0 8 * * 1-5", (OFFICE,)),
+            (" 5 for 600m from 0 8 * * 1-5 ;9 for 1h from 0 12 * * *", (OFFICE, NOON)),
+            (["5 for 10h from 0 8 * * 1-5", "9 for 1h from 0 12 * * *"], (OFFICE, NOON)),
+        ],
+        [[], {}, 5, True, [5], [["5 for 1h from * * * * *"]]],
+    ),
+    "time_zone": text(["UTC", "Europe/Berlin"], ["", "Berlin", "europe/nowhere", "../UTC", "/x"]),
+    "scale_in_delay": seconds(0, 3600),
+    "start_rate": whole(1, 100_000),
+    "start_burst": whole(1, 100_000),
+    "budget_invocations_per_minute": whole(1, 10_000_000, "off"),
+    "budget_gb_seconds_per_hour": (
+        [],
+        whole(1, 1_000_000_000)[1],
+    ),
+    "function_memory_mb": whole(128, 10_240),
     "port": whole(0, 65535, "off"),
     "allow_insecure_control_channel": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
@@ -105,7 +134,13 @@ CASES: dict[str, Case] = {
     ),
     "queue_timeout": seconds(0.1, 900),
     "queue_limit": whole(1, 10_000_000),
+    "queue_bytes_limit": whole(0, 1 << 40),
+    "priority_header": text(["X-Class", "p"], ["", "X Class", "X:", "x" * 65]),
+    "priority_classes": text(["a,b", "high, low, none"], ["", "a", "a,a", "a,,b", "a,b c", ",a"]),
     "first_byte_timeout": seconds(0, 900),
+    "idle_timeout": seconds(0, 900),
+    "total_timeout": seconds(0, 86400),
+    "retry_limit": whole(0, 100),
     "head_limit": whole(1024, 1_048_576),
     "header_count_limit": whole(1, 10_000),
     "instance_idle": seconds(0.05, 900),
@@ -119,6 +154,32 @@ CASES: dict[str, Case] = {
         ["/", "/health", "/a/b~%20"], ["", "health", "/a b", "/a?b", "/a#b", "/\u00e9"]
     ),
     "keep_alive_timeout": seconds(1, 3600),
+    "trusted_proxies": (
+        [
+            ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+            ("10.1.2.3,fd00::/8", (ip_network("10.1.2.3/32"), ip_network("fd00::/8"))),
+            ("::1, 0.0.0.0/0", (ip_network("::1/128"), ip_network("0.0.0.0/0"))),
+            (["10.0.0.0/8"], (ip_network("10.0.0.0/8"),)),
+            ("", ()),
+            ([], ()),
+        ],
+        ["10.0.0.1/8", "10.0.0.0/33", "proxy", ",", "10.0.0.1;10.0.0.2", 1, True, [1], [""], {}],
+    ),
+    "forwarding": text(["x-forwarded", "forwarded", "both", "off"], ["", "on", "X-Forwarded"]),
+    "request_id_header": (
+        [("x-request-id", "x-request-id"), ("X-Id", "X-Id"), ("off", None), ("OFF", None)],
+        ["", "a b", "a:", "a_b", "Host", "x-forwarded-for", "Content-Length", "x" * 65, *NOT_TEXT],
+    ),
+    "trace": text(["pass", "x-amzn-trace-id", "traceparent", "both"], ["", "on", "off"]),
+    "proxy_protocol": text(["off", "on"], ["", "true", "v1", "optional"]),
+    "uri_limit": whole(64, 1_048_576),
+    "body_limit": optional(0, 1 << 50),
+    "head_timeout": seconds(0, 900),
+    "body_rate_minimum": whole(0, 1_000_000_000),
+    "client_stall_timeout": seconds(0, 3600),
+    "connection_limit": optional(1, 10_000_000),
+    "connections_per_address_limit": optional(1, 10_000_000),
+    "requests_per_connection_limit": optional(1, 10_000_000),
     "transport": text(["auto", "uvloop", "twisted"], ["", "libuv", "epoll"]),
     "access_log": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
@@ -364,6 +425,29 @@ def test_every_setting_has_a_variable_in_capitals_and_one_in_camel_case() -> Non
     assert len(every) == len(set(every))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "part"),
+    [
+        ("5 for 10h from 0 8 * *", "the cron expression '0 8 * *' has 4 fields instead of 5"),
+        ("1 for 1h from 0 8 * * *; x", "'x' has not the form 'COUNT for LENGTH from CRON'"),
+        ("1 for 1h from 0 8 * * *;", "'' has not the form 'COUNT for LENGTH from CRON'"),
+        ("1 for 1h from 0 99 * * *", "the cron expression '0 99 * * *': bad hour"),
+        ("1 for 1y from 0 9 * * *", "the length '1y' is not from 1m to 366d, in m, h or d"),
+    ],
+)
+def test_the_part_of_a_schedule_that_is_wrong_is_named(schedule: str, part: str) -> None:
+    (problem,) = problems({"min-instances-schedule": schedule})
+    allowed = BY_NAME["min_instances_schedule"].kind.allowed
+    assert problem == (
+        f"--min-instances-schedule: {schedule!r} is refused ({part}); allowed: {allowed}"
+    )
+
+
+def test_a_budget_of_gb_seconds_has_the_memory() -> None:
+    settings = settle({"budget-gb-seconds-per-hour": "100000", "function-memory-mb": "1769"})
+    assert (settings.budget_gb_seconds_per_hour, settings.function_memory_mb) == (100_000, 1769)
+
+
 def test_spellings_of_one_variable_may_agree() -> None:
     both = {"LAMBDA_DISPATCH_QUEUE_TIMEOUT": "2s", "LAMBDA_DISPATCH_QueueTimeout": "2000ms"}
     assert settle(environ=both).queue_timeout == 2.0
@@ -411,6 +495,20 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
             "at least that of --backoff-first ('2m')",
         ),
         (
+            {"min-instances": "5", "max-instances": "4"},
+            "--max-instances: '4' is refused; allowed: at least that of --min-instances ('5')",
+        ),
+        (
+            {"min-instances-schedule": "2000 for 1h from 0 8 * * *"},
+            "--min-instances-schedule: '2000 for 1h from 0 8 * * *' is refused "
+            "(2000 for '0 8 * * *'); allowed: counts up to that of max_instances (default) (1000)",
+        ),
+        (
+            {"budget-gb-seconds-per-hour": "100"},
+            "--budget-gb-seconds-per-hour: '100' needs function_memory_mb, which is not given; "
+            "allowed: both, or neither",
+        ),
+        (
             {"control-tls-port": "off"},
             "control_port (default) and --control-tls-port: both are off; allowed: "
             "at least one of them with a port, or no function can call back",
@@ -424,6 +522,39 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
             "--admin-port: '5003' is refused; allowed: "
             "a port other than that of control_tls_port (default)",
         ),
+        (
+            {"workers": "3", "max-instances": "2"},
+            "--max-instances: '2' is refused; allowed: at least that of --workers ('3')",
+        ),
+        (
+            {"workers": "3", "queue-limit": "2"},
+            "--queue-limit: '2' is refused; allowed: at least that of --workers ('3')",
+        ),
+        (
+            {"workers": "2", "control-port": "5001"},
+            "--control-port: '5001' (5001 to 5002 for 2 workers) is refused; allowed: "
+            "a port other than that of port (default)",
+        ),
+        (
+            {"workers": "4", "control-port": "5006", "admin-port": "off"},
+            "control_tls_port (default): 5003 (5003 to 5006 for 4 workers) is refused; allowed: "
+            "a port other than those of --control-port (5006 to 5009)",
+        ),
+        (
+            {"workers": "2", "admin-port": "5004"},
+            "--admin-port: '5004' is refused; allowed: "
+            "a port other than those of control_tls_port (default) (5003 to 5004)",
+        ),
+        (
+            {"workers": "64", "control-tls-port": "65473"},
+            "--control-tls-port: '65473' is refused; allowed: at most 65472, "
+            "since 64 workers take a port each from there on",
+        ),
+        (
+            {"workers": "2", "callback-port": "65535"},
+            "--callback-port: '65535' is refused; allowed: at most 65534, "
+            "since 2 workers take a port each from there on",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(flags: dict[str, str], problem: str) -> None:
@@ -435,6 +566,18 @@ def test_ports_may_be_the_same_where_they_do_not_meet() -> None:
     assert settle(free).admin_port == 0
     apart = settle({"interface": "10.0.0.1", "admin-port": "5002"})
     assert apart.port == apart.admin_port == 5002
+
+
+def test_by_default_the_ports_of_workers_do_not_meet() -> None:
+    local = settings_from({"local": "app", "workers": "64"}, {}, None)[0]
+    assert (local.port, local.control_port) == (5002, 5101)
+    assert settings_from({"local": "app"}, {}, None)[0].control_port == 5001
+    both = settle({"workers": "64", "allow-insecure-control-channel": "true"})
+    assert (both.control_port, both.control_tls_port) == (5101, 5003)
+    last = settle({"workers": "64", "control-tls-port": "65472", "callback-port": "65472"})
+    assert last.control_tls_port == last.callback_port == 65472
+    free = {"port": "0", "control-port": "0", "control-tls-port": "0", "admin-port": "0"}
+    assert settle(free | {"workers": "64"}).workers == 64
 
 
 def test_function_name_is_required_unless_local_is_given() -> None:

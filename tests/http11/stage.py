@@ -150,12 +150,12 @@ class Body:
 class ServerStage:
     """A server whose requests wait in ``exchanges``; what it refuses is answered at once."""
 
-    def __init__(self, chunk: int | None = None, patience: int = 75) -> None:
+    def __init__(self, chunk: int | None = None, patience: int = 75, **options: Any) -> None:
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock, chunk=chunk)
         self.exchanges: list[ServerExchange] = []
         self.refused: list[str] = []
-        self.server = HttpServer(self.arrived, self.refuse, patience=patience)
+        self.server = HttpServer(self.arrived, self.refuse, patience=patience, **options)
         self.network.listen_endpoint(FRONT).listen(self.server)
 
     def arrived(self, exchange: ServerExchange) -> None:

@@ -31,6 +31,12 @@ class Answer:
         self.lost: list[str] = []
         self.pace: list[str] = []
 
+    def response_whole(self, head: ResponseHead, body: bytes) -> None:
+        self.response_head(head)
+        if body:
+            self.response_data(body)
+        self.response_end(())
+
     def response_head(self, head: ResponseHead) -> None:
         self.notes.append(note(head))
 

@@ -382,9 +382,9 @@ class ExpiringStage(RelayStage):
         self.relay = Relay(exchange, self.idle.pop(), self.answer, outcomes.append)
         self.relay.start()
 
-    def expire(self) -> None:
+    def expire(self, outcome: RelayOutcome = RelayOutcome.FIRST_BYTE_TIMEOUT) -> None:
         assert self.relay is not None
-        self.relay.expire()
+        self.relay.expire(outcome)
         self.pump()
 
 
@@ -404,17 +404,39 @@ def test_an_answer_that_takes_too_long_to_begin(
 
 
 @CHUNKS
-def test_an_answer_that_has_begun_does_not_expire(chunk: int | None) -> None:
+def test_an_answer_that_takes_too_long_to_end(chunk: int | None) -> None:
     stage = ExpiringStage(chunk)
     client = stage.client(GET)
     stage.application.send(PART)
     stage.pump()
-    stage.expire()
-    stage.application.send(b" two.")
+    stage.expire(RelayOutcome.TOTAL_TIMEOUT)
+    assert stage.outcomes == [[RelayOutcome.TOTAL_TIMEOUT]]
+    assert client.answers() == ["200 OK HTTP/1.1 9", b"part", "more"]
+    assert (client.ended, stage.application.ended) == ("lost", "lost")
+
+
+@CHUNKS
+def test_a_request_that_takes_too_long_after_its_answer(chunk: int | None) -> None:
+    stage = ExpiringStage(chunk)
+    client = stage.client(UPLOAD)
+    stage.application.send(OK)
+    stage.pump()
+    stage.expire(RelayOutcome.IDLE_TIMEOUT)
+    assert stage.outcomes == [[RelayOutcome.ANSWERED]]
+    assert client.answers() == [*OK_READ, "more"]
+    assert (client.ended, stage.application.ended) == (None, "lost")
+
+
+@CHUNKS
+def test_what_is_over_does_not_expire(chunk: int | None) -> None:
+    stage = ExpiringStage(chunk)
+    client = stage.client(GET)
+    stage.application.send(OK)
     stage.pump()
     stage.expire()
     assert stage.outcomes == [[RelayOutcome.ANSWERED]]
-    assert client.answers() == ["200 OK HTTP/1.1 9", b"part two.", "end", "more"]
+    assert client.answers() == [*OK_READ, "more"]
+    assert stage.application.ended is None
 
 
 @CHUNKS

@@ -353,3 +353,16 @@ def test_a_refusal_over_tls_arrives() -> None:
     stage.network.advance(1)
     assert client.answers() == ["400 Bad Request HTTP/1.1 8", b"bad_host", "end", "closed"]
     assert not stage.server.connections
+
+
+def test_a_closed_connection_that_cannot_be_written_out_is_ended() -> None:
+    """Its client asks for the end and reads nothing; what was written would be held for ever."""
+    stage = ServerStage(patience=10)
+    client = stage.client(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    client.transport.pauseProducing()
+    stage.exchanges[0].respond(200, body=b"x" * 4_000_000)
+    stage.pump()
+    stage.sweep(9)
+    assert len(stage.server.connections) == 1
+    stage.sweep(2)
+    assert not stage.server.connections

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 
+from lambdadispatch.transports import face, sending
 from lambdadispatch.transports.choose import loop_of
 from lambdadispatch.transports.endpoints import (
     LibuvClientEndpoint,
@@ -26,7 +27,10 @@ from tests.memory.recorders import HalfCloseRecorder, Recorder, pattern
 
 
 class LibuvTests(RealTCPTests):
-    """Only the endpoints differ."""
+    """Only the endpoints differ, and how much is held and given at once."""
+
+    BUFFER = sending.BUFFER
+    PIECE = face.PIECE
 
     def setUp(self) -> None:
         self.assertIsNotNone(loop_of(reactor), "run these by python -m tests.libuv")
@@ -41,12 +45,16 @@ class LibuvTests(RealTCPTests):
 class LibuvServerTests(LibuvTests):
     """libuv's ports to Twisted's clients."""
 
+    BUFFER = RealTCPTests.BUFFER
+
     def client_endpoint(self, port: int) -> IStreamClientEndpoint:
         return TCP4ClientEndpoint(reactor, "127.0.0.1", port)
 
 
 class LibuvClientTests(LibuvTests):
     """libuv's clients to Twisted's ports."""
+
+    PIECE = RealTCPTests.PIECE
 
     def server_endpoint(self, port: int) -> IStreamServerEndpoint:
         return TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")

@@ -50,6 +50,11 @@ class Cases:
     in which a case lets things happen.
     """
 
+    BUFFER = 65536
+    """Octets: a transport pauses its producer when it holds more than this."""
+    PIECE = 65536
+    """Octets that a protocol is given at most."""
+
     server: Recorder
     client: Recorder
     port: IListeningPort

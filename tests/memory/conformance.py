@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from tests.memory.cases import Steps, case
 from tests.memory.connecting_cases import ConnectingCases
 from tests.memory.flow_cases import FlowCases
-from tests.memory.recorders import BUFFER, Flood, HalfCloseRecorder, Recorder, pattern
+from tests.memory.recorders import Flood, HalfCloseRecorder, Recorder, pattern
 
 
 class TransportCases(ConnectingCases, FlowCases):
@@ -26,7 +26,7 @@ class TransportCases(ConnectingCases, FlowCases):
         yield self.settled()
         self.assertEqual(bytes(self.server.received), sent)
         self.assertEqual(bytes(self.client.received), sent)
-        self.assertLessEqual(max(self.server.pieces), BUFFER)
+        self.assertLessEqual(max(self.server.pieces), self.PIECE)
 
     @case
     def test_write_delivers_nothing_at_once(self) -> Steps:

@@ -8,7 +8,7 @@ import socket
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from tests.memory.cases import Cases, Steps, case
-from tests.memory.recorders import BUFFER, Flood, RecordingProducer, pattern
+from tests.memory.recorders import Flood, RecordingProducer, pattern
 
 
 class FlowCases(Cases):
@@ -88,15 +88,15 @@ class FlowCases(Cases):
         transport = self.client.transport
         producer = RecordingProducer(transport)
         transport.registerProducer(producer, True)
-        transport.write(bytes(BUFFER))
+        transport.write(bytes(self.BUFFER))
         self.assertEqual(producer.orders, [])
         transport.write(b"x")
         self.assertEqual(producer.orders, ["pause"])
         yield self.until(lambda: len(producer.orders) == 2)
         self.assertEqual(producer.orders, ["pause", "resume"])
-        yield self.until(lambda: len(self.server.received) == BUFFER + 1)
+        yield self.until(lambda: len(self.server.received) == self.BUFFER + 1)
         transport.write(b"small")
-        yield self.until(lambda: len(self.server.received) == BUFFER + 6)
+        yield self.until(lambda: len(self.server.received) == self.BUFFER + 6)
         self.assertEqual(producer.orders, ["pause", "resume"])
         transport.unregisterProducer()
 
@@ -120,7 +120,7 @@ class FlowCases(Cases):
         transport = self.client.transport
         producer = RecordingProducer(transport)
         transport.registerProducer(producer, True)
-        transport.write(bytes(BUFFER + 1))
+        transport.write(bytes(self.BUFFER + 1))
         transport.loseConnection()
         yield self.until(lambda: producer.orders == ["pause", "resume"])
         yield self.settled()
@@ -128,7 +128,7 @@ class FlowCases(Cases):
         transport.unregisterProducer()
         self.assertEqual(self.client.events, ["made"])
         yield self.until(self.both_lost)
-        self.assertEqual(len(self.server.received), BUFFER + 1)
+        self.assertEqual(len(self.server.received), self.BUFFER + 1)
         self.assertEqual(self.client.events, ["made", ConnectionDone])
         self.assertEqual(producer.orders, ["pause", "resume"])
 

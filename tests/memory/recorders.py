@@ -15,8 +15,6 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-BUFFER = 64 * 1024  # a transport pauses its producer when it holds more than this
-
 
 def pattern(size: int) -> bytes:
     """Return ``size`` bytes in which no two places look alike, to expose loss and reordering."""

@@ -7,6 +7,7 @@ Lambda side, which call back over the in-memory network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,9 @@ from lambdadispatch.router.service import RouterService
 from lambdadispatch.settings import Settings, settings_from
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
 from tests.memory.network import MemoryNetwork
+
+BEGINNING = datetime(2026, 3, 2, tzinfo=UTC)
+"""A Monday: the time of day when the test clock shows 0."""
 
 FRONT, CONTROL, ADMIN = 5002, 5001, 5000
 
@@ -162,7 +166,8 @@ class System:
             self.clock,
             self.aws,
             self.clock.callLater,
-            Chances(lambda: self.chance, lambda: "000000", self.clock.seconds),
+            Chances(lambda: self.chance, lambda: "000000", lambda bits: bits),
+            lambda: BEGINNING + timedelta(seconds=self.clock.seconds()),
         )
         self.failures: list[str] = []
         self.backend = MemoryBackend()

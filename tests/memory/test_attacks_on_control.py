@@ -12,7 +12,7 @@ from typing import Any
 from lambdadispatch.control.claims import Denial
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
 from lambdadispatch.wire.proof import CHANNEL, SESSION
-from tests.memory.system import CONTROL, FRONT, Client, Running, get
+from tests.memory.system import BEGINNING, CONTROL, FRONT, Client, Running, get
 from tests.memory.system_case import SystemCase
 from tests.memory.test_system_control import ControlCase
 
@@ -111,7 +111,7 @@ class ExpiryTests(AttackCase):
     def test_before_that_it_holds(self) -> None:
         claim = self.system.parts.fleet.invocation_of(self.payload.instance).claim
         self.assertEqual(claim.expires, 960.0)
-        self.assertEqual(self.payload.expires, 960.0)
+        self.assertEqual(self.payload.expires, BEGINNING.timestamp() + 960)
 
     def test_the_secret_ends_with_the_invocation(self) -> None:
         opening = self.opening(CHANNEL)

@@ -23,7 +23,7 @@ class ControlCase(SystemCase):
     """The test is the instance: it has the payload and opens the connections by hand."""
 
     def setUp(self) -> None:
-        self.build()
+        self.build(forwarding="off", request_id_header="off")
         self.held: list[Running] = []
         self.system.aws.on_start = self.held.append
         self.nonces = 0

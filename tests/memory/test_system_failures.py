@@ -77,10 +77,10 @@ class ByteByByteBadRequestTests(BadRequestTests):
 
 
 class LostInstanceTests(SystemCase):
-    """Every connection of the instance is reset."""
+    """Every connection of the instance is reset, and nothing may be sent again."""
 
     def setUp(self) -> None:
-        self.build(max_instances=1)
+        self.build(max_instances=1, retry_limit=0)
 
     def test_before_the_answer(self) -> None:
         client = self.ask(get("/x"))

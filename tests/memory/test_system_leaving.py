@@ -105,7 +105,7 @@ class DeadlineTests(LeavingCase):
     timeout = 30.0
 
     def setUp(self) -> None:
-        self.build(deadline_margin=5, queue_timeout=5)
+        self.build(deadline_margin=5, queue_timeout=5, retry_limit=0)
         self.note_answers()
         self.system.aws.timeout = self.timeout
 
@@ -123,7 +123,7 @@ class DeadlineTests(LeavingCase):
         self.assertEqual([each["channels"] for each in self.pool["instances"]], [4, 20])
         self.advance(3)
         self.assertEqual([self.answer(client).status for client in clients], [200] * 4)
-        self.assertEqual(self.given[0][1], InvokeAnswer("deadline", 4))
+        self.assertEqual(self.given[0][1], InvokeAnswer("replaced", 4))
 
     def test_what_runs_too_long_is_cut_and_the_invocation_answered_in_time(self) -> None:
         client = self.ask(get("/x"))
@@ -152,17 +152,19 @@ class DeadlineTests(LeavingCase):
         self.assertEqual({self.answer(client).status for client in clients}, {200})
         self.assertEqual(self.outcomes(), {"answered": 240})
         self.assertGreaterEqual(len(self.reasons), 5)
-        self.assertEqual(set(self.reasons), {"deadline"})
+        self.assertLessEqual(set(self.reasons), {"deadline", "replaced"})
 
     def test_a_request_that_goes_on_after_its_answer_is_waited_for(self) -> None:
         client = self.ask(CHUNKED + b"3\r\none\r\n")
         self.call.respond(b"early")
-        self.advance(26)
+        for _ in range(26):
+            self.send(client, b"64\r\n%b\r\n" % bytes(100))
+            self.advance(1)
         self.assertEqual(self.reasons, [])
         self.send(client, b"0\r\n\r\n")
         self.assertTrue(self.call.whole)
         self.advance(0.2)
-        self.assertEqual(self.reasons, ["deadline"])
+        self.assertEqual(self.reasons, ["replaced"])
 
 
 class ShortDeadlineTests(DeadlineTests):
@@ -183,7 +185,7 @@ class ShortDeadlineTests(DeadlineTests):
         clients = [self.ask(get("/wait/3.4")) for _ in range(4)]
         self.advance(4)
         self.assertEqual([self.answer(client).status for client in clients], [200] * 4)
-        self.assertEqual(self.reasons, ["deadline"])
+        self.assertEqual(self.reasons, ["replaced"])
 
     def test_what_runs_too_long_is_cut_and_the_invocation_answered_in_time(self) -> None:
         client = self.ask(get("/x"))
@@ -206,14 +208,107 @@ class ShortDeadlineTests(DeadlineTests):
         self.assertEqual(self.reasons, [])
         self.send(client, b"0\r\n\r\n")
         self.advance(0.1)
+        self.assertEqual(self.reasons, ["replaced"])
+
+
+class ReplacementTests(LeavingCase):
+    """Another instance starts before one has to leave, so that there are never too few."""
+
+    def begin(self, cold_start: float, lifetime: float, **settings: object) -> None:
+        self.build(cold_start, deadline_margin=5, instance_idle=2, **settings)
+        self.note_answers()
+        self.system.aws.timeout = lifetime
+
+    def load(self, seconds: float, at_once: int, least: int) -> None:
+        """So many requests of a second each at any time, and at least so many instances."""
+        for _ in range(at_once):
+            self.ask(get("/x"))
+        self.advance(4)
+        self.served = 0
+        for _ in range(round(seconds * 10)):
+            for call in self.host.open:
+                if self.clock.seconds() - call.at >= 1.0:
+                    call.respond()
+                    self.ask(get("/x"))
+            self.advance(0.1)
+            pool = self.pool
+            self.assertGreaterEqual(pool["open_instances"], least)
+            self.assertEqual(pool["waiting"], 0)
+            self.assertEqual(pool["running"], at_once)
+
+    def test_no_dip_under_constant_load(self) -> None:
+        self.begin(1.0, 20.0, max_concurrent_count=2, instance_count_multiplier=2)
+        self.load(120, at_once=3, least=3)
+        for call in self.host.open:
+            call.respond()
+        self.network.pump()
+        self.assertEqual(set(self.outcomes()), {"answered"})
+        self.assertGreater(len(self.reasons), 15)
+        self.assertEqual(set(self.reasons) - {"replaced", "idle"}, set())
+
+    def test_no_dip_at_the_largest_size(self) -> None:
+        """Who leaves and who replaces it are there together for a moment."""
+        self.begin(1.0, 20.0, max_concurrent_count=2, max_instances=2)
+        self.load(60, at_once=3, least=2)
+        started = len(self.system.aws.started)
+        self.assertGreaterEqual(started, 6)
+        for call in self.host.open:
+            call.respond()
+
+    def test_it_starts_a_lead_before_and_leaves_when_the_other_is_open(self) -> None:
+        self.begin(2.0, 40.0, max_instances=1)
+        self.ask(get("/x"))
+        self.advance(32.5)  # it came at 2, will leave at 37, and 2 x 2 s before that is 33
+        self.assertEqual((self.pool["starting"], self.pool["expiring_instances"]), (0, 0))
+        self.advance(0.7)
+        pool = self.pool
+        self.assertEqual((pool["starting"], pool["expiring_instances"]), (1, 1))
+        self.assertEqual(pool["open_instances"], 1)
+        self.advance(2.2)
+        self.assertEqual((self.pool["open_instances"], self.pool["draining_instances"]), (1, 1))
+        self.call.respond()
+        self.advance(0.2)
+        self.assertEqual(self.reasons, ["replaced"])
+
+    def test_a_replacement_that_does_not_come_is_not_waited_for(self) -> None:
+        self.begin(1.0, 40.0, max_instances=1, start_timeout=600)
+        self.ask(get("/x"))
+        self.advance(5)
+        self.system.aws.cold_start = 500.0
+        self.advance(30.8)
+        self.assertEqual((self.pool["starting"], self.pool["open_instances"]), (1, 1))
+        self.advance(0.4)
+        self.assertEqual((self.pool["starting"], self.pool["open_instances"]), (1, 0))
+        self.call.respond()
+        self.advance(0.2)
         self.assertEqual(self.reasons, ["deadline"])
+
+    def test_nobody_replaces_an_instance_that_nobody_needs(self) -> None:
+        self.build(1.0, deadline_margin=5)
+        self.note_answers()
+        self.system.aws.timeout = 30.0
+        self.ask(get("/now"))
+        self.advance(27)
+        self.assertEqual(len(self.system.aws.started), 1)
+        self.assertEqual(self.reasons, ["deadline"])
+
+    def test_starts_that_take_longer_than_half_a_life(self) -> None:
+        """Each is replaced at half its time, not at once."""
+        self.begin(8.0, 20.0, max_instances=1, max_concurrent_count=2)
+        self.ask(get("/x"))
+        self.advance(9)
+        self.call.respond()
+        for _ in range(300):
+            self.ask(get("/wait/0.4"))
+            self.advance(0.5)
+        self.assertLessEqual(len(self.system.aws.started), 150 / 7.5 + 2)
 
 
 class SilenceTests(LeavingCase):
     """The network between router and instance is cut, and neither end is told."""
 
     def setUp(self) -> None:
-        self.build(max_instances=1)
+        self.build(max_instances=1, retry_limit=0)
         self.note_answers()
 
     def test_both_sides_notice_after_three_missed_pings(self) -> None:

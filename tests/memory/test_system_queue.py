@@ -93,6 +93,46 @@ class OrderTests(SystemCase):
         self.assertEqual(self.paths[1:], sorted(self.paths[1:]))
 
 
+class ClassTests(SystemCase):
+    def setUp(self) -> None:
+        self.build(
+            max_concurrent_count=1,
+            max_instances=1,
+            priority_header="X-Class",
+            priority_classes="gold, silver, lead",
+        )
+
+    def ask_as(self, name: str, path: str) -> None:
+        self.ask(get(path, f"X-Class: {name}"))
+
+    def serve_all(self) -> None:
+        while self.host.open:
+            self.call.respond()
+            self.network.pump()
+
+    def test_class_first_and_then_arrival(self) -> None:
+        self.ask(get("/first"))
+        for number, name in enumerate(["lead", "gold", "none", "silver", "gold", "silver"]):
+            self.ask_as(name, f"/{name}{number}")
+        self.ask(get("/unnamed"))
+        self.serve_all()
+        self.assertEqual(
+            self.paths,
+            ["/first", "/gold1", "/gold4", "/silver3", "/silver5", "/lead0", "/none2", "/unnamed"],
+        )
+        self.assertEqual(self.call.head.fields.get(b"x-class"), None)
+        self.assertEqual(self.host.calls[1].head.fields.get(b"x-class"), b"gold")
+
+    def test_who_returns_stands_before_its_class_and_not_before_higher_ones(self) -> None:
+        self.ask_as("silver", "/lost")
+        self.ask_as("gold", "/gold")
+        self.ask_as("silver", "/silver")
+        self.kill_instances()
+        self.advance(0.1)
+        self.serve_all()
+        self.assertEqual(self.paths, ["/lost", "/gold", "/lost", "/silver"])
+
+
 class LimitTests(SystemCase):
     def test_no_instance_in_time(self) -> None:
         self.build(100.0, queue_timeout=5, start_timeout=500)
@@ -157,6 +197,113 @@ class LimitTests(SystemCase):
         self.assertGreater(len(link.sockets["server"].inbox), 0)
         self.advance(2)
         self.assertEqual(self.answer(client).body, b"x" * 200_000)
+
+
+class UnsetLimitTests(SystemCase):
+    """Without settings the line's limits follow the pool."""
+
+    def test_a_hundred_may_wait_for_the_first_instance(self) -> None:
+        self.build(1.0, max_instances=1)
+        clients = [self.ask(get("/now")) for _ in range(101)]
+        self.assert_refused(clients[100], 503, "queue_full")
+        self.advance(2)
+        self.assertEqual(self.outcomes(), {"queue_full": 1, "answered": 100})
+        self.assertEqual(self.pool["most_waiting"], 100)
+
+    def test_more_may_wait_for_more(self) -> None:
+        self.build(max_concurrent_count=20, max_instances=1)
+        self.ask(get("/now"))
+        for _ in range(220):
+            self.ask(get("/x"))
+        self.assertEqual((self.pool["most_waiting"], self.pool["waiting"]), (200, 200))
+        self.assert_refused(self.ask(get("/x")), 503, "queue_full")
+
+    def test_they_wait_for_as_long_as_starts_take(self) -> None:
+        self.build(6.0, max_concurrent_count=1, max_instances=1)
+        self.ask(get("/x"))
+        self.advance(7)
+        self.assertEqual((self.pool["start_time"], self.pool["queue_timeout"]), (6.0, 21.0))
+        client = self.ask(get("/y"))
+        self.advance(20.8)
+        self.assertEqual(client.received, b"")
+        self.advance(0.4)
+        self.assert_refused(client, 504, "queue_timeout")
+
+    def test_ten_seconds_before_anything_is_known(self) -> None:
+        self.build(50.0)
+        client = self.ask(get("/x"))
+        self.advance(9.9)
+        self.assertEqual(client.received, b"")
+        self.advance(0.2)
+        self.assert_refused(client, 504, "queue_timeout")
+        self.advance(60)
+
+
+class BytesTests(SystemCase):
+    def setUp(self) -> None:
+        self.build(1.0, max_instances=1, queue_bytes_limit=150_000)
+
+    def post(self, length: int) -> bytes:
+        return f"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n".encode()
+
+    def test_bodies_count_by_what_is_read_ahead_of_them(self) -> None:
+        for _ in range(2):
+            self.ask(self.post(1_000_000))
+        octets = self.pool["waiting_octets"]
+        self.assertTrue(2 * 65536 < octets < 2 * 66000, octets)
+        self.assert_refused(self.ask(self.post(20_000)), 503, "queue_full")
+        small = self.ask(get("/now"))
+        self.advance(1.5)
+        self.assertEqual(self.answer(small).status, 200)
+        self.assertEqual(self.pool["waiting_octets"], 0)
+        for client in self.links_to(FRONT):
+            client.reset()
+        self.network.pump()
+
+    def test_heads_count(self) -> None:
+        clients = [self.ask(get("/now", "X: " + "x" * 60_000)) for _ in range(3)]
+        self.assert_refused(clients[2], 503, "queue_full")
+        self.advance(2)
+        self.assertEqual(self.outcomes(), {"queue_full": 1, "answered": 2})
+
+    def test_who_leaves_frees_what_was_held(self) -> None:
+        self.ask(self.post(1_000_000)).transport.abortConnection()
+        self.network.pump()
+        self.assertEqual((self.pool["waiting"], self.pool["waiting_octets"]), (0, 0))
+        self.advance(2)
+
+
+class RetryAfterTests(SystemCase):
+    """A client that is refused because the line is full is told when to come again."""
+
+    def after(self) -> int:
+        client = self.ask(get("/x"))
+        self.assert_refused(client, 503, "queue_full")
+        return int(self.answer(client).field("retry-after"))
+
+    def test_as_long_as_the_line_takes(self) -> None:
+        self.build(max_concurrent_count=1, max_instances=1, queue_limit=50)
+        for _ in range(50):
+            self.ask(get("/wait/0.5"))
+        for _ in range(20):
+            self.advance(1)
+            self.ask(get("/wait/0.5"))
+            self.ask(get("/wait/0.5"))
+        while self.pool["waiting"] < 50:
+            self.ask(get("/wait/0.5"))
+        self.assertIn(self.after(), range(20, 31))
+
+    def test_or_as_a_start_takes(self) -> None:
+        self.build(4.0, max_instances=1, queue_limit=1, queue_timeout=60)
+        self.ask(get("/now"))
+        self.assertEqual(self.after(), 1)
+        self.advance(5)
+        self.kill_instances()
+        self.advance(15)
+        self.ask(get("/x"))
+        self.assertEqual(self.after(), 4)
+        self.advance(5)
+        self.call.respond()
 
 
 class ScalingTests(SystemCase):

@@ -14,6 +14,7 @@ from tests.memory.network import MemoryNetwork
 from tests.memory.stage_host import StageHost
 from tests.memory.system import (
     ADMIN,
+    BEGINNING,
     CONTROL,
     FRONT,
     Client,
@@ -32,8 +33,10 @@ class StartingTests(SynchronousTestCase):
         self.network = MemoryNetwork(self.clock)
         chosen = make_settings(**settings)
         self.aws = MemoryLambda(self.clock, self.network, StageHost(self.clock))
-        chances = Chances(lambda: 0.5, lambda: "000000", lambda: 0.0)
-        parts = compose(chosen, self.clock, self.aws, self.clock.callLater, chances)
+        chances = Chances(lambda: 0.5, lambda: "000000", lambda bits: 0)
+        parts = compose(
+            chosen, self.clock, self.aws, self.clock.callLater, chances, lambda: BEGINNING
+        )
         self.failures: list[str] = []
         self.backend = MemoryBackend()
         return RouterService(
@@ -110,6 +113,65 @@ class StartingTests(SynchronousTestCase):
         self.assertIsNot(instance, None)
 
 
+class ProgressTests(SynchronousTestCase):
+    """A router whose start somebody follows, as the parent of several does."""
+
+    def build(self, **settings: object) -> None:
+        self.told: list[str] = []
+        clock = Clock()
+        self.network = MemoryNetwork(clock)
+        chosen = make_settings(**settings)
+        self.aws = MemoryLambda(clock, self.network, StageHost(clock))
+        chances = Chances(lambda: 0.5, lambda: "w1-000000", lambda bits: 0)
+        self.backend = MemoryBackend()
+        service = RouterService(
+            chosen,
+            compose(chosen, clock, self.aws, clock.callLater, chances, lambda: BEGINNING),
+            clock,
+            MemoryEndpoints(self.network),
+            self.backend,
+            lambda: KeyAndCertificate(b"", b""),
+            self.told.append,
+            Following(self.told),
+        )
+        service.privilegedStartService()
+        service.startService()
+
+    def test_with_aws_it_is_ready_when_invocations_can_be_started(self) -> None:
+        self.build()
+        self.assertEqual(self.told, [])
+        self.backend.started.callback("127.0.0.1")
+        self.assertEqual(self.told, ["up", "ready"])
+
+    def test_with_a_local_function_it_is_ready_with_its_first_instance(self) -> None:
+        self.build(local="the command", control_port=CONTROL, function_name="local")
+        self.backend.started.callback("127.0.0.1")
+        self.assertEqual(self.told, ["up"])
+        self.network.pump()
+        self.assertEqual(self.told, ["up", "ready"])
+        [running] = self.aws.started
+        self.assertEqual(running.payload.invocation, "v1-w1-000000")
+        self.assertEqual(running.payload.instance, "i1-w1-000000")
+
+    def test_one_whose_backend_fails_is_not_up(self) -> None:
+        self.build()
+        self.backend.started.errback(RuntimeError("no credentials were found"))
+        self.assertEqual(self.told, ["lambdadispatch: no credentials were found"])
+
+
+class Following:
+    """Keeps what it is told."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def up(self) -> None:
+        self._told.append("up")
+
+    def ready(self) -> None:
+        self._told.append("ready")
+
+
 class FrontTests(SystemCase):
     def test_the_health_path_is_the_routers(self) -> None:
         self.build(front_health_path="/alive")
@@ -119,7 +181,7 @@ class FrontTests(SystemCase):
 
     def test_idle_connections_are_closed_after_their_time(self) -> None:
         self.build(keep_alive_timeout=5)
-        begun, used = self.ask(b"GET / HT", requests=0), self.ask(get("/now"))
+        begun, used = self.ask(b"", requests=0), self.ask(get("/now"))
         self.advance(4)
         self.assertEqual((begun.lost, used.lost), (None, None))
         self.advance(3)
@@ -141,3 +203,27 @@ class FrontTests(SystemCase):
             self.assertEqual((self.answer(client).status, self.answer(client).body), (200, b"ok\n"))
             client.transport.loseConnection()
         self.network.pump()
+
+    def test_the_metrics_are_those_of_the_state(self) -> None:
+        self.build()
+        self.ask(get("/now"))
+        refused = self.ask(b"GET / HTTP/1.1\r\n\r\n", requests=0)
+        self.assertEqual(self.answer(refused).status, 400)
+        self.ask(get("/wait/5"))
+        client = Client()
+        self.network.connect(client, ADMIN)
+        self.system.send(client, get("/metrics"))
+        answer = self.answer(client)
+        client.transport.loseConnection()
+        self.assertEqual(answer.status, 200)
+        lines = set(answer.body.decode().splitlines())
+        for line in (
+            'lambdadispatch_requests_total{outcome="answered",worker="0"} 1.0',
+            'lambdadispatch_refused_heads_total{reason="bad_host",worker="0"} 1.0',
+            'lambdadispatch_invocations_started_total{worker="0"} 1.0',
+            'lambdadispatch_running{pool="web",worker="0"} 1.0',
+            'lambdadispatch_open_instances{pool="web",worker="0"} 1.0',
+            'lambdadispatch_worker_up{worker="0"} 1.0',
+        ):
+            self.assertIn(line, lines)
+        self.advance(6)

@@ -29,7 +29,7 @@ class StartCase(SystemCase):
 
 class RefusedInvokeTests(StartCase):
     def setUp(self) -> None:
-        self.build_noting(backoff_first=1, backoff_most=8)
+        self.build_noting(backoff_first=3, backoff_most=24)
 
     def test_who_waits_is_told_at_once(self) -> None:
         for status in (403, 404, 429):
@@ -43,29 +43,30 @@ class RefusedInvokeTests(StartCase):
 
     def test_starts_back_off_with_jitter(self) -> None:
         self.system.aws.refuse = refused()
-        for _ in range(300):
+        for _ in range(700):
             self.ask(get("/x"))
             self.advance(0.1)
         gaps = [
             round(after - before, 1)
             for before, after in zip(self.times, self.times[1:], strict=False)
         ]
-        # Half of windows of 1, 2, 4 and then 8 seconds, seen at the next tick or arrival.
-        for gap, least in zip(gaps, [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0], strict=False):
+        # Half of windows of 3, 6, 12 and then 24 seconds, seen at the next tick or arrival: too
+        # slow for the breaker.
+        for gap, least in zip(gaps, [1.5, 3.0, 6.0, 12.0, 12.0, 12.0, 12.0], strict=False):
             self.assertLessEqual(abs(gap - least - 0.05), 0.06, gaps)
         self.assertGreaterEqual(len(gaps), 7)
 
     def test_chance_decides_how_long(self) -> None:
         self.system.aws.refuse = refused()
         self.system.chance = 0.0
-        for _ in range(5):
+        for _ in range(3):
             self.ask(get("/x"))
-        self.assertEqual(len(self.times), 5)
+        self.assertEqual(len(self.times), 3)
         self.system.chance = 0.99
         self.ask(get("/x"))
         self.ask(get("/x"))
-        self.assertEqual(len(self.times), 6)
-        self.advance(9)
+        self.assertEqual(len(self.times), 4)
+        self.advance(24)
 
     def test_a_start_that_succeeds_ends_the_back_off(self) -> None:
         self.system.aws.refuse = refused()
@@ -73,9 +74,9 @@ class RefusedInvokeTests(StartCase):
         self.system.aws.refuse = None
         client = self.ask(get("/wait/1"))
         self.assertEqual(len(self.times), 1)
-        self.advance(2)
+        self.advance(3)
         self.assertEqual(self.answer(client).status, 200)
-        self.assertEqual(self.times[1], 0.5)
+        self.assertEqual(self.times[1], 1.5)
         for _ in range(10):
             self.ask(get("/hold"))
         self.assertEqual(len(self.times), 4)
@@ -135,7 +136,7 @@ class CrashTests(StartCase):
         self.assertEqual(self.answer(client).status, 200)
 
     def test_a_crash_while_it_serves(self) -> None:
-        self.build_noting()
+        self.build_noting(retry_limit=0)
         client = self.ask(get("/x"))
         self.crash(self.system.aws.started[0])
         self.network.pump()

@@ -13,7 +13,7 @@ import pytest
 from tests.process.router import LIMIT, ROOT, RunningRouter, ask, serving, until
 
 REQUEST = re.compile(
-    r"request GET (?P<target>\S+): (?P<outcome>\w+), arrival \d+, assignment \d+, "
+    r"request GET (?P<target>\S+): (?P<outcome>\w+), arrival \d+, assignment \d+, attempts 1, "
     r"invocation (?P<invocation>\S+), instance (?P<instance>\S+), channel (?P<channel>\S+)"
 )
 

@@ -56,6 +56,7 @@ def payloads(draw: Any) -> InvokePayload:
         idle=draw(SECONDS),
         deadline_margin=draw(SECONDS),
         ping=draw(SECONDS),
+        nacks=draw(st.booleans()),
         expires=draw(st.none() | st.floats(1, 1e11)),
     )
 

@@ -21,6 +21,7 @@ from lambdadispatch.control.claims import (
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import SILENT_PINGS as ROUTER_SILENT_PINGS
 from lambdadispatch.endpoints import HANDSHAKE_TIME
+from lambdadispatch.front.relay import REPLAY_OCTETS
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.router.compose import CONTROL_LIMITS, CONTROL_PATIENCE
@@ -141,7 +142,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     """What a control port with these claims answers."""
     network = MemoryNetwork(Clock())
     denied: list[str] = []
-    successors = {CHANNEL: lambda _: Protocol(), SESSION: opened}
+    successors = {CHANNEL: lambda *_: Protocol(), SESSION: opened}
     tree = ResourceServer(control_tree(claims, successors, denied.append))
     server = HttpServer(tree.on_request, lambda exchange, error: exchange.respond(error.status))
     network.listen_endpoint(CONTROL).listen(server)
@@ -152,7 +153,7 @@ def answers(claims: Claims, request: bytes) -> bytes:
     return client.received
 
 
-def opened(claim: Claim) -> Protocol:
+def opened(claim: Claim, nonce: str) -> Protocol:
     claim.session_open = True
     return Protocol()
 
@@ -214,7 +215,7 @@ def test_the_name_in_the_certificate() -> None:
 
 def test_the_numbers() -> None:
     settings, _ = settings_from({"function-name": "web"}, {}, None)
-    assert (settings.head_limit, settings.header_count_limit) == DEFAULT_LIMITS
+    assert (settings.head_limit, settings.header_count_limit) == DEFAULT_LIMITS[:2]
     assert {row[0]: int(row[1]) for row in rows("## 8.")} == {
         "octets of the secret": SECRET_OCTETS,
         "nonces the router takes from an instance": NONCES_REMEMBERED,
@@ -230,4 +231,5 @@ def test_the_numbers() -> None:
         "octets of a channel's head, default of `head_limit`": settings.head_limit,
         "fields of a channel's head, default of `header_count_limit`": settings.header_count_limit,
         "octets of a chunk's size line": CHUNK_LINE_LIMIT,
+        "octets of a request's body that the router keeps to send it again": REPLAY_OCTETS,
     }

@@ -132,3 +132,110 @@ def test_the_extensions_of_a_body_are_limited_together(size: int) -> None:
         assert notes == ["POST / HTTP/1.1 chunked", b"aaaa", "bad_chunk 400"]
     twice = (CHUNKED + body * 4 + b"0\r\n\r\n") * 2
     assert read_requests(split(twice, size), limits=limits)[-1] == "more"
+
+
+# -- targets
+
+
+def asking(target: bytes, rest: bytes = b" HTTP/1.1\r\nHost: a\r\n\r\n") -> bytes:
+    return b"GET " + target + rest
+
+
+LONG_TARGETS = [
+    b"/" + b"x" * 100,
+    b"/?" + b"x" * 99,
+    b"http://a/" + b"x" * 92,
+    b"\xff" * 101,
+    b"x" * 4000,
+]
+AFTER_THEM = [
+    b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b" HTTP/1.1\r\n\r\n",
+    b" HTTP/2.0\r\n\r\n",
+    b"\n\r\n\r\n",
+    b"\x00 HTTP/1.1\r\n\r\n",
+    b"",
+    b"\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize("rest", AFTER_THEM)
+@pytest.mark.parametrize("target", LONG_TARGETS)
+def test_a_target_too_long_is_told_first_of_all(target: bytes, rest: bytes, size: int) -> None:
+    """Whatever follows it, or does not; also where all is longer than a head may be."""
+    limits = Limits(head_octets=1000, target_octets=100)
+    notes = read_requests(split(asking(target, rest), size), limits=limits)
+    assert notes == ["uri_too_long 414"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_target_as_long_as_is_allowed(size: int) -> None:
+    limits = Limits(target_octets=100)
+    for target in (b"/" + b"x" * 99, b"/", b"/?" + b"y" * 98):
+        line = f"GET {target.decode()} HTTP/1.1 0"
+        notes = read_requests(split(asking(target) * 2, size), limits=limits)
+        assert notes == [line, "end", line, "end", "more"]
+    field = asking(b"/", b" HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3000 + b"\r\n\r\n")
+    notes = read_requests(split(field, size), limits=limits)
+    assert notes == ["GET / HTTP/1.1 0", "end", "more"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("most", [95, 96, 97, 100, 200])
+def test_a_target_may_be_over_both_limits(most: int, size: int) -> None:
+    """Which of the two is told depends on the limits, not on how the bytes are split."""
+    limits = Limits(head_octets=100, target_octets=most)
+    notes = read_requests(split(asking(b"/" + b"x" * 400), size), limits=limits)
+    assert notes == ["uri_too_long 414" if most <= 96 else "head_too_large 431"]
+
+
+def test_a_long_target_is_refused_before_its_head_is_whole() -> None:
+    limits = Limits(target_octets=100)
+    assert read_requests([b"GET /" + b"x" * 99], limits=limits) == ["more"]
+    assert read_requests([b"GET /" + b"x" * 100], limits=limits) == ["uri_too_long 414"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_responses_have_no_target(size: int) -> None:
+    limits = Limits(target_octets=10)
+    data = b"HTTP/1.1 200 " + b"x" * 100 + b"\r\nContent-Length: 0\r\n\r\n"
+    assert read_responses(split(data, size), limits=limits)[1:] == ["end", "more"]
+
+
+# -- bodies
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_declared_body_over_the_limit_is_refused_with_its_head(size: int) -> None:
+    limits = Limits(body_octets=10)
+    start = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "
+    fits = read_requests(split(start + b"10\r\n\r\n" + bytes(10), size), limits=limits)
+    assert fits == ["POST / HTTP/1.1 10", bytes(10), "end", "more"]
+    for length in (b"11", b"999999999999999999"):
+        notes = read_requests(split(start + length + b"\r\n\r\n", size), limits=limits)
+        assert notes == ["body_too_large 413"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_chunks_are_counted_as_they_come(size: int) -> None:
+    limits = Limits(body_octets=10)
+    begun = CHUNKED + b"4\r\nabcd\r\n6;x=y\r\nefghij\r\n"
+    head = "POST / HTTP/1.1 chunked"
+    fits = read_requests(split(begun + b"0\r\n\r\n" + begun, size), limits=limits)
+    assert fits == [head, b"abcdefghij", "end", head, b"abcdefghij", "more"]
+    notes = read_requests(split(begun + b"1\r\nk\r\n", size), limits=limits)
+    assert notes == [head, b"abcdefghij", "body_too_large 413"]
+    for announced in (b"b", b"fffffffffffffff"):
+        notes = read_requests(split(CHUNKED + announced + b"\r\nab", size), limits=limits)
+        assert notes == [head, "body_too_large 413"]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_no_body_at_all_allowed(size: int) -> None:
+    limits = Limits(body_octets=0)
+    empty = CHUNKED + b"0\r\n\r\n" + START + b"\r\n"
+    notes = read_requests(split(empty, size), limits=limits)
+    assert notes == ["POST / HTTP/1.1 chunked", "end", "GET / HTTP/1.1 0", "end", "more"]
+    notes = read_requests(split(CHUNKED + b"1\r\n", size), limits=limits)
+    assert notes == ["POST / HTTP/1.1 chunked", "body_too_large 413"]

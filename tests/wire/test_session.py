@@ -12,6 +12,7 @@ from lambdadispatch.wire.session import (
     IDLE,
     LEAVING,
     LINE_LIMIT,
+    NACK,
     PING,
     PONG,
     READY,
@@ -31,6 +32,7 @@ MESSAGES = [
     Message(PING),
     Message(DRAIN, "line\nend, “quoted”"),
     Message(RETIRE, ""),
+    Message(NACK, "unreachable", "00ff"),
 ]
 
 
@@ -50,6 +52,7 @@ def test_a_message_is_one_line_of_json(message: Message) -> None:
     assert line.count(b"\n") == 1
     key = TEXT_OF[message.kind]
     expected = {"kind": message.kind} | ({} if key is None else {key: message.text})
+    expected |= {"channel": message.channel} if message.kind == NACK else {}
     assert json.loads(line) == expected
 
 
@@ -74,6 +77,14 @@ def test_any_messages_in_any_pieces(messages: list[Message], places: list[int]) 
     assert got == messages
 
 
+def test_how_long_an_instance_stays() -> None:
+    line = encode_message(Message(READY, "e", leaves_in=12.5))
+    assert json.loads(line) == {"kind": "ready", "environment": "e", "leaves_in": 12.5}
+    assert read(line, 1) == [Message(READY, "e", leaves_in=12.5)]
+    assert read(b'{"kind": "ready", "leaves_in": 3}\n', 1) == [Message(READY, "", leaves_in=3.0)]
+    assert read(b'{"kind": "idle", "leaves_in": "no", "channel": 1}\n', 1) == [Message(IDLE)]
+
+
 def test_kinds_and_keys_that_are_not_known_are_passed_over() -> None:
     data = b'{"kind": "later", "x": [1]}\n{"kind": "ping", "since": 3}\n{"kind": "drain"}\n'
     assert read(data, 1) == [Message(PING), Message(DRAIN, "")]
@@ -93,6 +104,12 @@ def test_kinds_and_keys_that_are_not_known_are_passed_over() -> None:
         b'{"kind": ["ping"]}',
         b'{"kind": "drain", "reason": 1}',
         b'{"kind": "drain", "reason": null}',
+        b'{"kind": "nack", "reason": "x", "channel": 1}',
+        b'{"kind": "ready", "leaves_in": "soon"}',
+        b'{"kind": "ready", "leaves_in": true}',
+        b'{"kind": "ready", "leaves_in": -1}',
+        b'{"kind": "ready", "leaves_in": NaN}',
+        b'{"kind": "ready", "leaves_in": 1e9}',
         b'{"kind": "ping"} x',
         b'{"kind": "\xff"}',
         b"[" * 4000,
