@@ -36,6 +36,7 @@ COMPILED = [
     "lambdadispatch/front/resource.py",
     "lambdadispatch/front/traces.py",
     "lambdadispatch/control/channel.py",
+    "lambdadispatch/control/server.py",
     "lambdadispatch/router/counts.py",
     "lambdadispatch/router/router.py",
     "lambdadispatch/router/timers.py",

@@ -63,8 +63,12 @@ class CannedChannel(Protocol):
 class CannedChannels(Channels):
     """As many channels as were asked for; ``dialer`` makes thin connections."""
 
-    def __init__(self, clock: IReactorTime, dialer: Dialer, count: int, on_change: Any) -> None:
-        super().__init__(clock, dialer, count, lambda _: None, on_change, lambda *_: False)
+    def __init__(
+        self, clock: IReactorTime, dialer: Dialer, count: int, on_change: Any, on_refused: Any
+    ) -> None:
+        super().__init__(
+            clock, dialer, count, lambda _: None, on_change, lambda *_: False, on_refused
+        )
         self._canned: set[CannedChannel] = set()
 
     def fill(self) -> None:
@@ -123,7 +127,11 @@ class CannedProcess(Process):
         self._instance = instance = CannedInstance(
             self._clock, dialer, payload, self._host.serve, self._environment, remaining
         )
-        instance.serve_by(CannedChannels(self._clock, thin, payload.channels, instance._on_change))
+        instance.serve_by(
+            CannedChannels(
+                self._clock, thin, payload.channels, instance._on_change, instance._refused
+            )
+        )
         answer = await instance.run()
         self._instance = None
         await self._runtime.respond(event.request_id, answer.encode())

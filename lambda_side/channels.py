@@ -40,7 +40,10 @@ class ChannelConnection(ServerConnection):
 
 
 class Channels:
-    """Keeps ``count`` channels open until ``stop``. ``on_change`` is told when one has closed."""
+    """Keeps ``count`` channels open until ``stop``, or until the router refuses one for good.
+
+    ``on_change`` is told when one has closed, ``on_refused`` why none will be opened any more.
+    """
 
     def __init__(
         self,
@@ -50,12 +53,14 @@ class Channels:
         on_request: Callable[[ServerExchange], None],
         on_change: Callable[[], None],
         on_decline: OnDecline,
+        on_refused: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._dialer = dialer
         self._count = count
         self._on_decline = on_decline
         self._on_change = on_change
+        self._on_refused = on_refused
         self._server = HttpServer(
             on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive, reader=ChannelReader
         )
@@ -106,6 +111,10 @@ class Channels:
     def _refused(self, failure: Failure) -> None:
         failure.trap(DialError)
         self._dialling -= 1
+        error = failure.value
+        if isinstance(error, DialError) and error.final and not self._stopped:
+            self.stop()
+            self._on_refused(error.reason)
         self._on_change()
         if not self._stopped and self._retry is None:
             self._retry = self._clock.callLater(self._delay, self._try_again)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
@@ -28,6 +30,12 @@ from lambdadispatch.wire.response_reader import ResponseReader
 
 PATIENCE = 5.0
 """Seconds from being connected to being admitted."""
+
+PASSING: Final = frozenset(["too_many", "too_many_connections", "nonce_used", "no_session"])
+"""Denials that another try may not meet again."""
+
+UNTRUSTED: Final = "untrusted_router"
+"""Who answers is not the router that the payload describes; nothing was sent to it."""
 
 
 def make_nonce() -> str:
@@ -77,7 +85,7 @@ class Dialer:
             payload.secret,
             nonce or make_nonce(),
         )
-        opening = Opening(render_own(head), successor, on_closed)
+        opening = Opening(render_own(head), successor, on_closed, payload.callback.pin)
         timer = self._clock.callLater(PATIENCE, opening.give_up)
         connecting = self._endpoint.connect(Factory.forProtocol(lambda: opening))
         connecting.addErrback(lambda failure: opening.fail(unreachable(failure)))
@@ -104,7 +112,14 @@ class Opening(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, request: bytes, successor: Successor, on_closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        request: bytes,
+        successor: Successor,
+        on_closed: Callable[[], None],
+        pin: str | None = None,
+    ) -> None:
+        self._pin = pin
         self.admitted: Deferred[None] = Deferred()
         self._request = request
         self._successor = successor
@@ -135,7 +150,11 @@ class Opening(Protocol):
 
     def handshakeCompleted(self) -> None:
         """Twisted: the router's certificate is the one in the payload."""
-        self.transport.write(self._request)
+        if self._pin is not None and pin_of(self.transport) != self._pin:
+            self.fail(DialError(UNTRUSTED, final=True))
+            self.transport.abortConnection()
+        else:
+            self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: (a part of) the answer arrived."""
@@ -158,7 +177,9 @@ class Opening(Protocol):
             self._body += event
         elif isinstance(event, End):
             self.transport.loseConnection()
-            self.fail(DialError(self._reason(), final=400 <= self._status < 500))
+            reason = self._reason()
+            final = 400 <= self._status < 500 and reason not in PASSING
+            self.fail(DialError(reason, final=final))
         return not isinstance(event, Signal)
 
     def _reason(self) -> str:
@@ -179,7 +200,30 @@ class Opening(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
-        self.fail(DialError("lost", final=False))
+        untrusted = reason is not None and _is_distrust(reason.value)
+        self.fail(DialError(UNTRUSTED if untrusted else "lost", final=untrusted))
         if self._switched:
             self._successor.connectionLost(reason or Failure(ConnectionError()))
             self._on_closed()
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether TLS failed because of what the router showed (told by the class, for importing the
+    libraries costs a cold start that uses no TLS).
+    """
+    module = type(error).__module__.partition(".")[0]
+    return module == "service_identity" or (
+        module == "OpenSSL" and "certificate verify failed" in str(error)
+    )
+
+
+def pin_of(transport: Any) -> str:
+    """SHA-256 of the public key that the other end of a TLS connection has shown."""
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        PublicFormat,
+    )
+
+    key = transport.getPeerCertificate().to_cryptography().public_key()
+    encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(encoded).hexdigest()

@@ -63,7 +63,13 @@ class Instance:
         self._remaining = remaining
         self._session = InstanceSession(clock, self, payload.ping)
         self._channels = Channels(
-            clock, dialer, payload.channels, self._on_request, self._on_change, self._decline
+            clock,
+            dialer,
+            payload.channels,
+            self._on_request,
+            self._on_change,
+            self._decline,
+            self._refused,
         )
         self._ended: Deferred[InvokeAnswer] = Deferred()
         self._timers: dict[str, IDelayedCall] = {}
@@ -160,6 +166,11 @@ class Instance:
     def retire(self, reason: str) -> None:
         """The router wants this instance gone."""
         self._end(reason)
+
+    def _refused(self, reason: str) -> None:
+        """No channel will be admitted any more: to ask again would be of no use."""
+        log.error("the router refuses channels: {reason}", reason=reason)
+        self.leave(reason)
 
     def router_lost(self) -> None:
         """The session is gone: whatever still runs has nobody to answer to."""

@@ -11,7 +11,7 @@ from lambda_side.dial import Dialer
 from lambda_side.hosts.host import Host, HostError
 from lambda_side.instance import Instance
 from lambda_side.runtime import Event, RuntimeApi
-from lambdadispatch.wire.payload import Callback, InvokePayload, PayloadError
+from lambdadispatch.wire.payload import Callback, InvokeAnswer, InvokePayload, PayloadError
 
 log = Logger()
 
@@ -75,8 +75,13 @@ class Process:
             log.error("an invocation cannot be served: {error}", error=message)
             await self._runtime.fail(event.request_id, "Payload.Unusable", message)
             return
+        now = self._wall_clock()
+        if payload.expires is not None and now > payload.expires:
+            log.error("invocation {invocation} has expired", invocation=payload.invocation)
+            await self._runtime.respond(event.request_id, InvokeAnswer("expired", 0).encode())
+            return
         dialer = Dialer(self._clock, self._endpoint_of(payload.callback), payload)
-        remaining = event.deadline - self._wall_clock()
+        remaining = event.deadline - now
         self._instance = Instance(
             self._clock, dialer, payload, self._host.serve, self._environment, remaining
         )

@@ -86,12 +86,10 @@ class InstanceSession(Protocol):
         if self._timer is not None:
             self._timer.reset(self._silence)
         try:
-            messages = self._reader.feed(data)
+            for message in self._reader.feed(data):
+                self._obey(message)
         except RemoteProtocolError:
             self.transport.abortConnection()
-            return
-        for message in messages:
-            self._obey(message)
 
     def _obey(self, message: Message) -> None:
         if message.kind == PING:

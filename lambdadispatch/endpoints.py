@@ -20,6 +20,9 @@ from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.transports.choose import loop_of
 from lambdadispatch.transports.endpoints import BACKLOG, LibuvServerEndpoint, server_endpoint
 
+HANDSHAKE_TIME = 5.0
+"""Seconds that a TLS handshake with the control port may take."""
+
 
 class ReactorEndpoints:
     """Makes the endpoints that the router listens on."""
@@ -36,7 +39,9 @@ class ReactorEndpoints:
         loop = loop_of(self._reactor)
         if loop is not None:
             context = _ssl_context(pair)
-            endpoint: Any = LibuvServerEndpoint(loop, port, interface, BACKLOG, context)
+            endpoint: Any = LibuvServerEndpoint(
+                loop, port, interface, BACKLOG, context, HANDSHAKE_TIME
+            )
         else:
             options = _certificate_options(pair)
             endpoint = SSL4ServerEndpoint(self._reactor, port, options, BACKLOG, interface)
@@ -67,7 +72,14 @@ class InheritedEndpoints:
         loop = loop_of(self._reactor)
         if loop is not None:
             context = _ssl_context(pair)
-            return LibuvServerEndpoint(loop, port, interface, context=context, handle=handle)
+            return LibuvServerEndpoint(
+                loop,
+                port,
+                interface,
+                context=context,
+                handshake_time=HANDSHAKE_TIME,
+                handle=handle,
+            )
         return TlsOver(self._reactor, _adopted(self._reactor, handle), _certificate_options(pair))
 
     def _listening(self, port: int, interface: str) -> socket.socket:

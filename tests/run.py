@@ -21,6 +21,8 @@ PURE = [
     "tests/http11",
     "tests/memory",
     "tests/adapters",
+    "tests/hostile",
+    "tests/fuzz",
 ]
 TRIAL = ["tests.memory", "tests.adapters"]
 LEAST_TRIAL_TESTS = 200

@@ -2,12 +2,15 @@
 
 A claim is made before the Invoke call is sent, carries the invocation's one-time secret, and ends
 with the invocation. A connection is admitted if it names a live claim and holds its proof, with a
-nonce that was not used before.
+nonce that was not used before. Should the end of an invocation never be heard of, its claim
+expires.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -21,6 +24,7 @@ class Denial(StrEnum):
 
     UNKNOWN_INSTANCE = "unknown_instance"
     CLOSING_INSTANCE = "closing_instance"
+    EXPIRED = "expired"
     BAD_PROOF = "bad_proof"
     NONCE_USED = "nonce_used"
     TOO_MANY = "too_many"
@@ -29,6 +33,7 @@ class Denial(StrEnum):
 
 DENIAL_STATUS = {
     Denial.UNKNOWN_INSTANCE: 409,
+    Denial.EXPIRED: 403,
     Denial.CLOSING_INSTANCE: 409,
     Denial.NO_SESSION: 409,
     Denial.BAD_PROOF: 403,
@@ -42,12 +47,14 @@ DENIAL_STATUS = {
 class Claim:
     """One invocation's right to call back, and what came of it.
 
-    ``channels_allowed`` bounds its open channels; ``requests`` were sent through them.
+    ``channels_allowed`` bounds its open channels; ``requests`` were sent through them. After
+    ``expires``, in seconds of the clock of Claims, nothing is admitted any more.
     """
 
     instance: str
     channels_allowed: int
     secret: bytes = field(repr=False, default_factory=lambda: secrets.token_bytes(SECRET_OCTETS))
+    expires: float = math.inf
     closing: bool = False
     session_open: bool = False
     channels_open: int = 0
@@ -57,9 +64,10 @@ class Claim:
 
 
 class Claims:
-    """All live claims by instance."""
+    """All live claims by instance. ``now`` gives the time in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._claims: dict[str, Claim] = {}
 
     def __len__(self) -> int:
@@ -81,7 +89,8 @@ class Claims:
         """The claim under which a connection for ``purpose`` (CHANNEL, SESSION) is admitted.
 
         An unknown instance is told before any proof is looked at: its name is no secret, and it
-        must learn that it should leave. All else is told only to who holds the secret.
+        must learn that it should leave. All else is told only to who holds the secret: the proof
+        of one instance shown in the name of another is a wrong proof.
         """
         claim = self._claims.get(instance)
         if claim is None:
@@ -90,6 +99,8 @@ class Claims:
             return Denial.BAD_PROOF
         if not proof_holds(claim.secret, instance, purpose, nonce, proof):
             return Denial.BAD_PROOF
+        if self._now() > claim.expires:
+            return Denial.EXPIRED
         if nonce in claim.nonces or len(claim.nonces) >= NONCES_REMEMBERED:
             return Denial.NONCE_USED
         claim.nonces.add(nonce)

@@ -88,12 +88,10 @@ class Session(Protocol):
         """Twisted: bytes arrived."""
         self._unanswered = 0
         try:
-            messages = self._reader.feed(data)
+            for message in self._reader.feed(data):
+                self._owner.session_message(self, message)
         except RemoteProtocolError as error:
             self.cut(error.reason)
-            return
-        for message in messages:
-            self._owner.session_message(self, message)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the session is gone."""

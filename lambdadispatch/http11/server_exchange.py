@@ -268,6 +268,10 @@ class ServerExchange:
         if unread and self._keep:
             self.discard()
 
+    def close_after(self) -> None:
+        """Let the connection end with the response; to be said before ``answer``."""
+        self._keep = False
+
     def decline(self, reason: str) -> bool:
         """Say, instead of answering, that nothing was done for this request and why, in one word.
 

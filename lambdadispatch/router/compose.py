@@ -14,6 +14,7 @@ from lambdadispatch.admin.resources import admin_tree
 from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.claims import Claim, Claims
 from lambdadispatch.control.resources import control_tree
+from lambdadispatch.control.server import ControlServer, log_denial
 from lambdadispatch.control.session import CallLater, Session
 from lambdadispatch.front.answers import answer_reason
 from lambdadispatch.front.forwarding import Forwarding
@@ -40,6 +41,8 @@ from lambdadispatch.wire.reader import Limits
 
 CONTROL_PATIENCE = 5
 """Seconds that a connection to the control port may take to prove itself."""
+CONTROL_LIMITS = Limits(head_octets=8192, fields=32)
+"""Of the head that opens a session or a channel; what comes on channels has the front's."""
 
 MB_PER_GB = 1024
 """As AWS reckons memory: a function of 1024 MB for a second is a GB-second."""
@@ -76,14 +79,14 @@ def compose(
     wall: Callable[[], datetime],
 ) -> Parts:
     """All parts of a router of one pool, joined; ``wall`` gives the time of day, with a zone."""
-    counts, claims = Counts(), Claims()
+    counts, claims = Counts(), Claims(clock.seconds)
     fleet = Fleet(
         clock,
         starter,
         claims,
         Invocations(chances.token),
         counts,
-        SettingsPlan(settings),
+        SettingsPlan(settings, lambda: wall().timestamp()),
         settings.channel_count,
     )
     router = Router(
@@ -102,7 +105,7 @@ def compose(
         router,
         fleet,
         _front(settings, router, counts, make_forwarding(settings, chances.bits, wall)),
-        _control(settings, router, claims, counts, call_later),
+        _control(settings, router, fleet, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
 
@@ -145,7 +148,12 @@ def _priorities(settings: Settings) -> Priorities | None:
 
 
 def _control(
-    settings: Settings, router: Router, claims: Claims, counts: Counts, call_later: CallLater
+    settings: Settings,
+    router: Router,
+    fleet: Fleet,
+    claims: Claims,
+    counts: Counts,
+    call_later: CallLater,
 ) -> HttpServer:
     def channel(claim: Claim, nonce: str) -> Channel:
         return Channel(router, claim, nonce, _limits(settings))
@@ -157,11 +165,20 @@ def _control(
         counts.denied[reason] += 1
 
     def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
+        log_denial(exchange.peer, error.reason)
         denied(error.reason)
         answer_reason(exchange, error.status, error.reason)
 
     tree = control_tree(claims, {CHANNEL: channel, SESSION: session}, denied)
-    return HttpServer(ResourceServer(tree).on_request, refused, patience=CONTROL_PATIENCE)
+    return ControlServer(
+        ResourceServer(tree).on_request,
+        refused,
+        denied,
+        limits=CONTROL_LIMITS,
+        patience=CONTROL_PATIENCE,
+        most=settings.control_connection_limit,
+        admitted=lambda: len(fleet.connected),
+    )
 
 
 def _limits(settings: Settings) -> Limits:

@@ -83,6 +83,8 @@ class Fleet:
         self._channel_count = channel_count
         self._callback: Callback | None = None
         self._held: list[int] = []
+        self.connected: set[Channel | Session] = set()
+        """Every channel and session that is open."""
         self.on_first_ready: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -155,6 +157,7 @@ class Fleet:
     def channel_opened(self, channel: Channel) -> None:
         """Note a new channel."""
         self._counts.channels_opened += 1
+        self.connected.add(channel)
         invocation = self._invocations.get(channel.instance)
         if invocation is not None:
             invocation.claim.channels_open += 1
@@ -164,6 +167,7 @@ class Fleet:
     def channel_closed(self, channel: Channel, reason: str) -> None:
         """Note that a channel is gone."""
         self._counts.channels[reason] += 1
+        self.connected.discard(channel)
         invocation = self._invocations.get(channel.instance)
         if invocation is not None and channel in invocation.channels:
             invocation.claim.channels_open -= 1
@@ -187,6 +191,7 @@ class Fleet:
 
     def session_opened(self, session: Session) -> int | None:
         """Note that an instance has called back; the core's number of its start."""
+        self.connected.add(session)
         invocation = self._invocations.get(session.instance)
         if invocation is None:
             session.cut("unknown_instance")
@@ -231,6 +236,7 @@ class Fleet:
     def session_closed(self, session: Session, reason: str) -> None:
         """Note that an instance has left, or is lost without having been told to leave."""
         self._counts.sessions[reason] += 1
+        self.connected.discard(session)
         invocation = self._invocations.get(session.instance)
         log.info(
             "session of instance {instance} ended: {outcome}",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.claims import Claim
 from lambdadispatch.control.session import Session
+
+CLAIM_SECONDS: Final = 960.0
+"""How long an invocation may call back: more than the 900 s that AWS lets one run."""
 
 
 @dataclass(eq=False)
@@ -48,7 +52,7 @@ class Invocations:
     def add(self, start: int, channels_allowed: int, now: float) -> Invocation:
         """A new invocation, with names and a claim."""
         mark = f"{start}-{self._token()}"
-        claim = Claim(f"i{mark}", channels_allowed)
+        claim = Claim(f"i{mark}", channels_allowed, expires=now + CLAIM_SECONDS)
         invocation = Invocation(start, f"v{mark}", claim, now)
         self._by_instance[claim.instance] = invocation
         return invocation

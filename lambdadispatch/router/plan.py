@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from lambdadispatch.router.invocations import Invocation
+from lambdadispatch.router.invocations import CLAIM_SECONDS, Invocation
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.payload import Callback, InvokePayload
 
 
 @dataclass(frozen=True)
 class SettingsPlan:
-    """The payload as the settings ask for it."""
+    """The payload as the settings ask for it. ``wall_clock`` gives seconds since the epoch."""
 
     settings: Settings
+    wall_clock: Callable[[], float]
 
     def payload(self, invocation: Invocation, callback: Callback) -> InvokePayload:
         """The payload of one invocation."""
@@ -30,4 +32,5 @@ class SettingsPlan:
             deadline_margin=settings.deadline_margin,
             ping=settings.ping_interval,
             nacks=True,
+            expires=self.wall_clock() + CLAIM_SECONDS,
         )

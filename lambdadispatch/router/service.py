@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from lambdadispatch.admin.resources import AdminSite
-from lambdadispatch.router.certificate import KeyAndCertificate
+from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
 from lambdadispatch.router.compose import Parts
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.ticker import Ticker
@@ -159,8 +159,10 @@ class RouterService(Service):
         tls = self._pair is not None
         own = self._ports.number("control-tls-port" if tls else "control-port")
         port = self._settings.callback_port or own or 0
-        certificate = self._pair.certificate.decode() if self._pair else None
-        return Callback(host, port, tls, certificate)
+        if self._pair is None:
+            return Callback(host, port)
+        pem = self._pair.certificate
+        return Callback(host, port, tls=True, certificate=pem.decode(), pin=pin_of(pem))
 
     def _ready(self) -> None:
         if self._progress is None:

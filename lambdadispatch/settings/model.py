@@ -46,6 +46,7 @@ class Settings:
     allow_insecure_control_channel: bool
     control_port: int | None
     control_tls_port: int | None
+    control_connection_limit: int
     admin_port: int | None
     interface: str
     admin_interface: str

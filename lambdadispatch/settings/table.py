@@ -197,6 +197,17 @@ SETTINGS = (
         "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
     ),
     Setting(
+        "control_connection_limit",
+        kinds.whole(1, 10_000_000),
+        Derived(
+            "max_instances x (2 x channel_count + 1)",
+            ("max_instances", "channel_count"),
+            lambda v: min(10_000_000, v["max_instances"] * (2 * v["channel_count"] + 1)),
+        ),
+        "Most connections to a control port in all (each worker has its own); further ones are "
+        "closed at once.",
+    ),
+    Setting(
         "admin_port",
         kinds.whole(0, 65535, off=True),
         5000,

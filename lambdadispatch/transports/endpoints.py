@@ -33,8 +33,9 @@ BACKLOG = 4096
 class LibuvServerEndpoint:
     """Listens on a TCP port, in clear text or, with ``context``, over TLS.
 
-    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one. With ``handle``,
-    a socket that listens there already, nothing is bound.
+    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one. A TLS handshake
+    may take ``handshake_time`` seconds. With ``handle``, a socket that listens there already,
+    nothing is bound.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class LibuvServerEndpoint:
         interface: str = "",
         backlog: int = BACKLOG,
         context: ssl.SSLContext | None = None,
+        handshake_time: float | None = None,
         handle: socket.socket | None = None,
     ) -> None:
+        self._handshake_time = handshake_time
         self._loop = loop
         self._port = port
         self._interface = interface
@@ -64,7 +67,7 @@ class LibuvServerEndpoint:
         if context is None:
             port.accept(lambda: TcpTransport(self._loop, origin))
         else:
-            port.accept(lambda: _over_tls(self._loop, origin, context, None))
+            port.accept(lambda: _over_tls(self._loop, origin, context, None, self._handshake_time))
         return succeed(cast(IListeningPort, port))
 
     def _bind(self) -> socket.socket:
@@ -120,12 +123,21 @@ class LibuvClientEndpoint:
 
 
 def _over_tls(
-    loop: asyncio.AbstractEventLoop, origin: Any, context: ssl.SSLContext, name: str | None
+    loop: asyncio.AbstractEventLoop,
+    origin: Any,
+    context: ssl.SSLContext,
+    name: str | None,
+    handshake_time: float | None = None,
 ) -> Any:
     # Only now: the Lambda side does without, and pays for each module at a cold start.
-    from lambdadispatch.transports.tls import TlsLayer, TlsTransport  # noqa: PLC0415
+    from lambdadispatch.transports.tls import (  # noqa: PLC0415
+        HANDSHAKE_TIME,
+        TlsLayer,
+        TlsTransport,
+    )
 
-    return TlsLayer(loop, TlsTransport(loop, origin), context, name)
+    patience = HANDSHAKE_TIME if handshake_time is None else handshake_time
+    return TlsLayer(loop, TlsTransport(loop, origin), context, name, patience)
 
 
 def _destination(host: str, port: int) -> Any:

@@ -82,6 +82,8 @@ classImplements(TlsTransport, INegotiated)
 class TlsLayer(asyncio.Protocol):
     """One end of a TLS connection; a server's if ``name`` is None, else the name is verified.
 
+    The handshake may take ``patience`` seconds.
+
     It is closed or aborted once only: the face sees to it.
     """
 
@@ -92,6 +94,7 @@ class TlsLayer(asyncio.Protocol):
         "_loop",
         "_lost_by",
         "_outgoing",
+        "_patience",
         "_peer_ended",
         "_reading",
         "_ready",
@@ -106,6 +109,7 @@ class TlsLayer(asyncio.Protocol):
         face: FaceTransport,
         context: ssl.SSLContext,
         name: str | None = None,
+        patience: float = HANDSHAKE_TIME,
     ) -> None:
         self._loop = loop
         self._face = face
@@ -113,6 +117,7 @@ class TlsLayer(asyncio.Protocol):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, name is None, name)
+        self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
         self._reading = True
         self._ready = False
@@ -125,7 +130,7 @@ class TlsLayer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: TCP is up."""
         self._stream = transport
-        self._timer = self._loop.call_later(HANDSHAKE_TIME, self._handshake_too_slow)
+        self._timer = self._loop.call_later(self._patience, self._handshake_too_slow)
         self._shake_hands()
 
     def data_received(self, data: bytes) -> None:
@@ -255,7 +260,7 @@ class TlsLayer(asyncio.Protocol):
                 self._deliver()
 
     def _handshake_too_slow(self) -> None:
-        self._refuse(TimeoutError(f"the TLS handshake took longer than {HANDSHAKE_TIME:.0f} s"))
+        self._refuse(TimeoutError(f"the TLS handshake took longer than {self._patience:g} s"))
 
     def _refuse(self, error: BaseException) -> None:
         if self._closing:

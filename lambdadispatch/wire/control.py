@@ -25,12 +25,15 @@ def upgrade_request(
     host: str, instance: str, purpose: str, secret: bytes, nonce: str
 ) -> RequestHead:
     """The request that opens a channel or a session (``purpose`` CHANNEL or SESSION)."""
+    # An IPv6 address stands in brackets (RFC 3986 section 3.2.2), without the name of a zone, which
+    # means something on this machine alone (RFC 6874 section 4).
+    if host.count(":") > 1:
+        host = f"[{host.partition('%')[0]}]"
     return request(
         b"GET",
         f"/v1/instances/{instance}/{purpose}".encode(),
         (
-            # An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
-            (b"Host", (f"[{host}]" if host.count(":") > 1 else host).encode()),
+            (b"Host", host.encode()),
             (b"Connection", b"Upgrade"),
             (b"Upgrade", UPGRADES[purpose]),
             (NONCE_FIELD, nonce.encode()),

@@ -38,10 +38,15 @@ _NEVER_NAMED = frozenset([b"host", b"content-length", b"authorization", b"cookie
 """Fields that Connection may not make disappear: dropping one changes what a message means."""
 
 _NOT_IN_TRAILERS = HOP_BY_HOP | frozenset(
-    b"authorization cache-control content-encoding content-length content-range content-type "
-    b"cookie expect host max-forwards set-cookie trailer".split()
+    b"age authorization cache-control content-encoding content-length content-range content-type "
+    b"cookie date expect expires host if-match if-modified-since if-none-match if-range "
+    b"if-unmodified-since location max-forwards proxy-authenticate proxy-authorization range "
+    b"retry-after set-cookie trailer vary warning www-authenticate".split()
 )
-"""Fields that must not be taken from a trailer section (RFC 9110 section 6.5.1)."""
+"""Fields that must not be taken from a trailer section (RFC 9110 section 6.5.1), beside ``CLAIMS``:
+framing, routing, credentials, conditions, control of the response, form of the content. An
+application that puts trailers among its header fields would believe them.
+"""
 
 REMEMBERED_BLOCKS = 2048
 REMEMBERED_BYTES = 2048
@@ -296,11 +301,13 @@ def _first_bad_line(block: bytes) -> str:
     return "a header line is not a name, a colon and a value"
 
 
-def trailer_pairs(fields: Fields) -> Pairs:
-    """What may be taken from a trailer section: all but framing, routing, credentials and claims
-    about where a request is from.
+def trailer_pairs(fields: Fields, hop_by_hop: frozenset[bytes] = HOP_BY_HOP) -> Pairs:
+    """What may be taken from a trailer section: also no claims about where a request is from.
+
+    ``hop_by_hop`` are those of its message's head: what Connection names there goes from the
+    trailers too (RFC 9110 section 7.6.1).
     """
-    return fields.passing_over(CLAIMS).without(_NOT_IN_TRAILERS)
+    return fields.passing_over(CLAIMS).without(_NOT_IN_TRAILERS | hop_by_hop)
 
 
 def render_fields(pairs: Pairs) -> bytes:

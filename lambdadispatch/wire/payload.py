@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lambdadispatch.wire.proof import SECRET_OCTETS
 
 PROTOCOL: Final = 1
+LATEST: Final = 1e12
+"""Seconds since the epoch that no payload reaches."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+"""What stands in a path as it is (RFC 3986 section 2.3)."""
+_PIN: Final = re.compile(r"[0-9a-f]{64}")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
 class PayloadError(ValueError):
@@ -22,17 +30,25 @@ class PayloadError(ValueError):
 
 @dataclass(frozen=True)
 class Callback:
-    """Where to call back. ``certificate`` is the PEM that the router will show, if over TLS."""
+    """Where to call back.
+
+    Over TLS ``certificate`` is the PEM that the router will show, and ``pin`` the SHA-256 of its
+    public key (SubjectPublicKeyInfo, RFC 7469 section 2.4) in hexadecimal digits.
+    """
 
     host: str
     port: int
     tls: bool = False
     certificate: str | None = None
+    pin: str | None = None
 
 
 @dataclass(frozen=True)
 class InvokePayload:
-    """Everything an instance needs. Times are in seconds; ``secret`` is never shown in a repr."""
+    """Everything an instance needs. Times are in seconds; ``secret`` is never shown in a repr.
+
+    After ``expires``, in seconds since the epoch, the secret is worth nothing; None: not said.
+    """
 
     pool: str
     invocation: str
@@ -45,6 +61,7 @@ class InvokePayload:
     deadline_margin: float
     ping: float
     nacks: bool = False
+    expires: float | None = None
 
     def encode(self) -> bytes:
         """The payload as JSON."""
@@ -59,6 +76,7 @@ class InvokePayload:
                     "port": self.callback.port,
                     "tls": self.callback.tls,
                     "certificate": self.callback.certificate,
+                    "pin": self.callback.pin,
                 },
                 "secret": base64.b64encode(self.secret).decode(),
                 "channels": self.channels,
@@ -67,6 +85,7 @@ class InvokePayload:
                 "deadline_margin": self.deadline_margin,
                 "ping": self.ping,
                 "nacks": self.nacks,
+                "expires": self.expires,
             }
         ).encode()
 
@@ -82,12 +101,13 @@ class InvokePayload:
         return cls(
             pool=take.text("pool"),
             invocation=take.text("invocation"),
-            instance=take.text("instance"),
+            instance=take.matching("instance", _NAME, "a name of letters, digits and ._~-"),
             callback=Callback(
-                host=callback.text("host"),
+                host=callback.matching("host", _HOST, "a host name or an IP address"),
                 port=callback.integer("port", 1, 65535),
                 tls=callback.boolean("tls"),
                 certificate=callback.optional_text("certificate"),
+                pin=_pin(callback.optional_text("pin")),
             ),
             secret=_secret(take.text("secret")),
             channels=channels,
@@ -96,6 +116,7 @@ class InvokePayload:
             deadline_margin=take.seconds("deadline_margin"),
             ping=take.seconds("ping"),
             nacks=take.boolean("nacks", missing=False),
+            expires=take.optional_moment("expires"),
         )
 
 
@@ -127,6 +148,12 @@ def _load_object(data: bytes) -> dict[str, Any]:
     return value
 
 
+def _pin(text: str | None) -> str | None:
+    if text is not None and not _PIN.fullmatch(text):
+        raise PayloadError(f"callback.pin is {text[:80]!r}: 64 hexadecimal digits are needed")
+    return text
+
+
 def _secret(text: str) -> bytes:
     try:
         secret = base64.b64decode(text, validate=True)
@@ -155,6 +182,12 @@ class _Taker:
         value: str = self._take(key, (str,), "a text")
         return value
 
+    def matching(self, key: str, allowed: re.Pattern[str], wanted: str) -> str:
+        value = self.text(key)
+        if not allowed.fullmatch(value):
+            raise PayloadError(f"{self._prefix}{key} is {value[:80]!r}: {wanted} is needed")
+        return value
+
     def optional_text(self, key: str) -> str | None:
         value: str | None = self._take(key, (str, type(None)), "a text or null")
         return value
@@ -175,6 +208,13 @@ class _Taker:
         if not least <= value <= most:
             raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
         return value
+
+    def optional_moment(self, key: str) -> float | None:
+        wanted = "a number of seconds since 1970 or null"
+        value: Any = self._take(key, (int, float, type(None)), wanted)
+        if value is not None and not 0 < value < LATEST:
+            raise PayloadError(f"{self._prefix}{key} is {value}: {wanted} is needed")
+        return None if value is None else float(value)
 
     def seconds(self, key: str) -> float:
         wanted = "a number of seconds above 0 and at most 86400"

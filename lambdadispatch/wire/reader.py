@@ -22,11 +22,18 @@ from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.fields import NO_FIELDS, Fields, Pairs, parse_fields, trailer_pairs
+from lambdadispatch.wire.fields import (
+    HOP_BY_HOP,
+    NO_FIELDS,
+    Fields,
+    Pairs,
+    parse_fields,
+    trailer_pairs,
+)
 from lambdadispatch.wire.heads import CHUNKED, TO_CLOSE, RequestHead, ResponseHead
 
 CHUNK_LINE_LIMIT: Final = 256
-_CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,15})([ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _BARE_LF = re.compile(rb"(?:^|[^\r])\n")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _PARTIAL_CHUNK_LINE = re.compile(
@@ -88,6 +95,8 @@ class MessageReader:
         self._eof = False
         self._left = 0
         self._announced = 0
+        self._extensions_left = 0
+        self._hop_by_hop = HOP_BY_HOP
         self._read: Callable[[], Event] = self._read_head
 
     def feed(self, data: bytes) -> None:
@@ -178,6 +187,10 @@ class MessageReader:
         self._scanned = max(0, len(self._buffer) - 3)
 
     def _head_too_large(self) -> RemoteProtocolError:
+        """A bare LF within the limit comes first, as it does when the head comes in pieces."""
+        error = _bare_lf_in(self._buffer[: self._limits.head_octets])
+        if error is not None:
+            return self._fail(error)
         return self._broken(
             "head_too_large",
             f"the head is larger than the {self._limits.head_octets} octets allowed",
@@ -186,7 +199,7 @@ class MessageReader:
 
     # -- bodies
 
-    def _start_body(self, body: int) -> None:
+    def _start_body(self, body: int, fields: Fields) -> None:
         if body == 0:
             self._read = self._read_end
         elif body > self._limits.body_octets:
@@ -194,6 +207,8 @@ class MessageReader:
         elif body == CHUNKED:
             self._announced = 0
             self._left = _AT_SIZE_LINE
+            self._extensions_left = self._limits.head_octets
+            self._hop_by_hop = fields.hop_by_hop
             self._read = self._read_chunked
         elif body == TO_CLOSE:
             self._read = self._read_to_close
@@ -278,6 +293,12 @@ class MessageReader:
         match = _CHUNK_LINE.match(buffer, position, position + CHUNK_LINE_LIMIT)
         if match is None:
             return self._incomplete_chunk_line(position)
+        if match.lastindex == 2:
+            self._extensions_left -= len(match[2])
+            if self._extensions_left < 0:
+                raise self._broken(
+                    "bad_chunk", "the chunk extensions are larger than a head may be"
+                )
         size = int(match[1], 16)
         self._announced += size
         if self._announced > self._limits.body_octets:
@@ -307,7 +328,7 @@ class MessageReader:
             self._read = self._read_head
             return END
         end = buffer.find(b"\r\n\r\n", self._scanned)
-        if (end if end >= 0 else len(buffer)) > self._limits.head_octets:
+        if (end + 4 if end >= 0 else len(buffer)) > self._limits.head_octets:
             raise self._head_too_large()
         if end < 0:
             self._scan_lines()
@@ -316,7 +337,7 @@ class MessageReader:
         self._buffer = buffer[end + 4 :]
         block = buffer[: end + 2]
         try:
-            trailers = trailer_pairs(parse_fields(block, self._limits.fields))
+            trailers = trailer_pairs(parse_fields(block, self._limits.fields), self._hop_by_hop)
         except RemoteProtocolError as error:
             raise self._fail(_bare_lf_in(block) or error) from None
         self._read = self._read_head

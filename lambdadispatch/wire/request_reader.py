@@ -13,7 +13,8 @@ from lambdadispatch.wire.fields import REMEMBERED_BLOCKS, REMEMBERED_BYTES, TOKE
 from lambdadispatch.wire.heads import ANY_VERSION, CHUNKED, REQUEST_LINE, RequestHead
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, MessageReader, fields_after
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_NAME = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+"
+_HOST = re.compile(rb"(?:" + _NAME + rb"|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"[hH][tT][tT][pP][sS]?://([^/?#]+)(.*)", re.DOTALL)
 
 
@@ -34,10 +35,11 @@ class RequestReader(MessageReader):
 
     def _check_target(self, buffer: bytes) -> None:
         """Refuse a target as soon as it is too long, before anything that may be said of the rest:
-        a client is told the same however its bytes are split.
+        a client is told the same however its bytes are split. Past the limit on heads nothing is
+        looked for, as nothing is when the bytes come one by one.
         """
-        limit = self._limits.target_octets
-        if _longer_target(limit).match(buffer) is not None:
+        limit, end = self._limits.target_octets, self._limits.head_octets + 1
+        if _longer_target(limit).match(buffer, 0, end) is not None:
             raise self._broken(
                 "uri_too_long", f"the target is longer than the {limit} octets allowed", status=414
             )
@@ -45,7 +47,7 @@ class RequestReader(MessageReader):
     def _parse_head(self, block: bytes) -> Event:
         parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
         head = parse(block, self._limits.fields)
-        self._start_body(head.body)
+        self._start_body(head.body, head.fields)
         return head
 
 
@@ -56,8 +58,8 @@ def _parse(block: bytes, most: int) -> RequestHead:
     method, target, minor = line[1], line[2], int(line[3])
     fields = fields_after(block, line.end(), most)
     _check_host(fields, minor)
-    if target[0] != 0x2F or method == b"CONNECT":
-        target = _origin_form(method, target, fields)
+    if target[0] != 0x2F or method == b"CONNECT" or b"#" in target:
+        target, fields = _origin_form(method, target, fields)
     if fields.chunked and not minor:
         raise RemoteProtocolError(
             "bad_transfer_encoding", "a request of HTTP/1.0 has a Transfer-Encoding"
@@ -103,27 +105,30 @@ def _check_host(fields: Fields, minor: int) -> None:
         raise RemoteProtocolError("bad_host", f"Host {hosts[0][:80]!r} is not a host and a port")
 
 
-def _origin_form(method: bytes, target: bytes, fields: Fields) -> bytes:
-    """The target as a path: an absolute one must name the same host as Host does.
+def _origin_form(method: bytes, target: bytes, fields: Fields) -> tuple[bytes, Fields]:
+    """The target as a path, and the fields: an absolute target must name the host that Host does.
 
     RFC 9112 section 3.2.2 lets the target win over Host. Which of the two an application would
-    take differs from one to the next, so a request in which they differ is refused. CONNECT is
-    refused with any target: what follows its response is not HTTP.
+    take differs from one to the next, so a request in which they differ is refused; one of
+    HTTP/1.0 that has no Host gets the target's. CONNECT is refused with any target: what follows
+    its response is not HTTP. So is a fragment, which no form has, and which some drop.
     """
     if method == b"CONNECT":
         raise RemoteProtocolError("bad_target", "CONNECT: no tunnels are made here", status=501)
     if target == b"*" and method == b"OPTIONS":
-        return target
-    absolute = _ABSOLUTE.fullmatch(target)
+        return target, fields
+    absolute = None if b"#" in target else _ABSOLUTE.fullmatch(target)
     if absolute is None:
         raise RemoteProtocolError(
             "bad_target", f"target {target[:80]!r} of {method[:20]!r} is not a path"
         )
-    authority, rest = absolute[1], absolute[2].partition(b"#")[0]
-    if fields.hosts and authority.lower() != fields.hosts[0].lower():
+    authority, rest = absolute[1], absolute[2]
+    if not fields.hosts and _HOST.fullmatch(authority):
+        fields = Fields(((b"Host", authority), *fields.pairs))
+    if not fields.hosts or authority.lower() != fields.hosts[0].lower():
         raise RemoteProtocolError(
-            "bad_host", f"target names {authority[:80]!r}, Host {fields.hosts[0][:80]!r}"
+            "bad_host", f"target names {authority[:80]!r}, Host {fields.hosts[:1]!r}"
         )
     if not rest and method == b"OPTIONS":
-        return b"*"
-    return rest if rest.startswith(b"/") else b"/" + rest
+        return b"*", fields
+    return rest if rest.startswith(b"/") else b"/" + rest, fields

@@ -58,6 +58,10 @@ class ResponseReader(MessageReader):
             raise self._broken("unasked", "bytes came where no request was sent")
         return super()._read_head()
 
+    def _skip_empty_lines(self) -> None:
+        """A server alone may pass over them (RFC 9112 section 2.2)."""
+        raise self._broken("bad_status_line", "an empty line stands where the status line should")
+
     def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
         error.status = 502
         return super()._fail(error)
@@ -67,7 +71,7 @@ class ResponseReader(MessageReader):
         head = parse(block, self._limits.fields, self._method == b"HEAD")
         if head.status >= 200:
             self._method = None
-            self._start_body(head.body)
+            self._start_body(head.body, head.fields)
         return head
 
 

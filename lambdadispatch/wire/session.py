@@ -23,6 +23,7 @@ retire       router              reason: text; nothing runs any more: leave now
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
@@ -89,16 +90,31 @@ class SessionReader:
     def __init__(self) -> None:
         self._buffer = b""
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that ``data`` completes; RemoteProtocolError for what is not one."""
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that ``data`` completes, one after another; RemoteProtocolError at the
+        first line that is not one, so that it does not matter what arrived together.
+        """
         *lines, self._buffer = (self._buffer + data).split(b"\n")
-        if len(self._buffer) > LINE_LIMIT or any(len(line) > LINE_LIMIT for line in lines):
-            raise RemoteProtocolError("bad_session_line", f"a line is over {LINE_LIMIT} octets")
-        messages = [_decode(line) for line in lines]
-        return [message for message in messages if message.kind in TEXT_OF]
+        for line in lines:
+            message = _decode(line)
+            if message.kind in TEXT_OF:
+                yield message
+        if len(self._buffer) > LINE_LIMIT:
+            raise _too_long()
+
+    @property
+    def buffered(self) -> int:
+        """Octets of a line whose end has not come."""
+        return len(self._buffer)
+
+
+def _too_long() -> RemoteProtocolError:
+    return RemoteProtocolError("bad_session_line", f"a line is over {LINE_LIMIT} octets")
 
 
 def _decode(line: bytes) -> Message:
+    if len(line) > LINE_LIMIT:
+        raise _too_long()
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):

@@ -71,6 +71,8 @@ DIVIDED = (
 
 What is about one instance or one request is the same for all. That each part is at least 1 is a
 rule of the settings. What is to be kept warm is divided too, and there a part may be 0.
+``control_connection_limit`` is not divided: each worker has a control port of its own, and an equal
+part could be less than what the worker's part of the instances may open.
 """
 
 

@@ -100,6 +100,13 @@ class DialTests(NetworkCase):
         self.assertEqual(self.answered(head + body), ("unknown_instance", True))
         self.assertIsNot(self.peers[0].lost, None)
 
+    def test_denials_that_may_pass(self) -> None:
+        for status, reason in ((429, "too_many"), (403, "nonce_used"), (409, "no_session")):
+            self.setUp()
+            body = b'{"component": "router", "reason": "%b"}' % reason.encode()
+            head = b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+            self.assertEqual(self.answered(head + body), (reason, False))
+
     def test_denied_without_a_reason(self) -> None:
         for status, final in ((503, False), (404, True)):
             for body in (b"", b"<html>", b"[]", b"{}"):
@@ -174,10 +181,10 @@ class FakeDialer:
         for each in waiting:
             each.callback(None)
 
-    def refuse(self) -> None:
+    def refuse(self, reason: str = "unreachable", final: bool = False) -> None:
         waiting, self.waiting = self.waiting, []
         for each in waiting:
-            each.errback(DialError("unreachable", final=False))
+            each.errback(DialError(reason, final=final))
 
 
 class ChannelsTests(NetworkCase):
@@ -186,8 +193,15 @@ class ChannelsTests(NetworkCase):
         self.dialer = FakeDialer()
         self.changes = 0
         self.declined: list[tuple[str, str]] = []
+        self.refusals: list[str] = []
         self.channels = Channels(
-            self.clock, self.dialer, 3, lambda exchange: None, self.changed, self.decline
+            self.clock,
+            self.dialer,
+            3,
+            lambda exchange: None,
+            self.changed,
+            self.decline,
+            self.refusals.append,
         )
         self.channels.fill()
 
@@ -236,6 +250,14 @@ class ChannelsTests(NetworkCase):
         self.dialer.refuse()
         self.clock.advance(0.1)
         self.assertEqual(len(self.dialer.waiting), 1)
+
+    def test_a_final_refusal_is_told_once_and_none_is_opened_any_more(self) -> None:
+        self.dialer.refuse("bad_proof", final=True)
+        self.channels.fill()
+        self.clock.advance(100)
+        self.assertEqual(self.refusals, ["bad_proof"])
+        self.assertEqual((self.dialer.dialled, self.channels.open), (3, 0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_after_stopping_none_is_opened(self) -> None:
         self.dialer.refuse()

@@ -123,6 +123,15 @@ class ProcessTests(NetworkCase):
         self.assertEqual(self.runtime.told, [("r1", "unknown_instance")])
         self.assertEqual(len(self.peers), 1)
 
+    def test_a_payload_that_has_expired_is_answered_and_nobody_is_called(self) -> None:
+        self.listen()
+        self.run_process()
+        self.give(replace(PAYLOAD, expires=NOW - 0.5).encode())
+        self.assertEqual(self.runtime.told, [("r1", "expired")])
+        self.assertEqual((self.peers, self.asked), ([], []))
+        self.give(replace(PAYLOAD, expires=NOW + 0.5).encode())
+        self.assertEqual(len(self.peers), 1)
+
     def test_invocation_after_invocation(self) -> None:
         self.serve()
         self.assertIn(b'"environment": "e-1", "leaves_in": 55.0}', self.peers[0].received)

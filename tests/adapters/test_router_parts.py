@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from lambda_side.dial import Dialer, DialError
@@ -20,7 +21,7 @@ from lambda_side.endpoint import callback_endpoint
 from lambdadispatch.endpoints import ReactorEndpoints
 from lambdadispatch.front.answers import answer_reason
 from lambdadispatch.http11.server import HttpServer
-from lambdadispatch.router.certificate import KeyAndCertificate, make_certificate
+from lambdadispatch.router.certificate import KeyAndCertificate, make_certificate, pin_of
 from lambdadispatch.router.ports import CannotListen, Ports, Wanted
 from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.wire.control import CERTIFICATE_NAME
@@ -166,7 +167,7 @@ class Admitting(Protocol):
         self.transport.write(ADMITTED + b"hello")
 
 
-class TlsTests(TestCase):
+class TlsCase(TestCase):
     """Calling back over TLS, on real sockets."""
 
     def setUp(self) -> None:
@@ -196,6 +197,8 @@ class TlsTests(TestCase):
         await closed
         return successor
 
+
+class TlsTests(TlsCase):
     async def test_the_certificate_of_the_payload_is_trusted(self) -> None:
         port = await self.listen(self.pair)
         successor = await self.dial(port, self.pair.certificate)
@@ -207,9 +210,74 @@ class TlsTests(TestCase):
             try:
                 await self.dial(port, trusted)
             except DialError as error:
-                self.assertFalse(error.final)
+                self.assertEqual((error.reason, error.final), ("untrusted_router", True))
             else:
                 self.fail("a certificate that is not the router's was trusted")
+
+
+class Impostor(Protocol):
+    """A router that is not the one of the payload; keeps what it is sent once TLS is up."""
+
+    def __init__(self, seen: bytearray) -> None:
+        self._seen = seen
+
+    def dataReceived(self, data: bytes) -> None:
+        self._seen += data
+
+
+class ImpostorTests(TlsCase):
+    """Who has the router's address, but not its key, is sent a TLS handshake and nothing else."""
+
+    async def meet(self, shown: KeyAndCertificate, callback: Callback) -> bytearray:
+        seen = bytearray()
+        factory = Factory.forProtocol(lambda: Impostor(seen))
+        factory.noisy = False
+        port = await ReactorEndpoints(self.reactor).tls(0, "127.0.0.1", shown).listen(factory)
+        self.addCleanup(port.stopListening)
+        told = replace(callback, port=port.getHost().port)
+        endpoint = callback_endpoint(self.reactor, told)
+        dialer = Dialer(self.reactor, endpoint, replace(PAYLOAD, callback=told))
+        try:
+            await dialer.dial(CHANNEL, Peer(), lambda: None)
+        except DialError as error:
+            self.assertEqual((error.reason, error.final), ("untrusted_router", True))
+        else:
+            self.fail("an impostor was trusted")
+        # What was written before the connection was given up would have arrived by now.
+        await deferLater(self.reactor, 0.05, lambda: None)
+        return seen
+
+    def callback(self, certificate: bytes | None, pin: bytes) -> Callback:
+        pem = None if certificate is None else certificate.decode()
+        return Callback("127.0.0.1", 1, True, pem, pin_of(pin))
+
+    async def test_another_certificate(self) -> None:
+        shown = make_certificate(datetime.now(UTC))
+        right = self.pair.certificate
+        self.assertEqual(await self.meet(shown, self.callback(right, right)), b"")
+
+    async def test_a_certificate_that_is_trusted_with_another_key(self) -> None:
+        shown = make_certificate(datetime.now(UTC))
+        told = self.callback(shown.certificate, self.pair.certificate)
+        self.assertEqual(await self.meet(shown, told), b"")
+
+    async def test_a_certificate_for_another_name(self) -> None:
+        shown = make_certificate(datetime.now(UTC), "another.internal")
+        told = self.callback(shown.certificate, shown.certificate)
+        self.assertEqual(await self.meet(shown, told), b"")
+
+    async def test_the_right_pin(self) -> None:
+        port = await self.listen(self.pair)
+        told = replace(self.callback(self.pair.certificate, self.pair.certificate), port=port)
+        dialer = Dialer(
+            self.reactor,
+            callback_endpoint(self.reactor, told),
+            replace(PAYLOAD, callback=told),
+        )
+        successor, closed = Peer(), Deferred[None]()
+        await dialer.dial(CHANNEL, successor, lambda: closed.callback(None))
+        successor.transport.loseConnection()
+        await closed
 
 
 class AnswerTests(NetworkCase):

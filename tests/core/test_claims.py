@@ -18,7 +18,7 @@ class Door:
     """Claims with one claim for two channels, and callers that count their nonces."""
 
     def __init__(self) -> None:
-        self.claims = Claims()
+        self.claims = Claims(lambda: 0.0)
         self.claim = Claim("i1", channels_allowed=2)
         self.claims.add(self.claim)
         self.nonces = 0

@@ -116,6 +116,7 @@ CASES: dict[str, Case] = {
     ),
     "control_port": port(),
     "control_tls_port": ([*port()[0][:-2], ("5443", 5443)], port()[1]),
+    "control_connection_limit": whole(1, 10_000_000),
     "admin_port": port(),
     "interface": text(
         ["", "0.0.0.0", "127.0.0.1", "::1"], ["localhost", "1.2.3", "1.2.3.4:80", "[::1]"]

@@ -75,6 +75,8 @@ def test_trailers_that_may_be_passed_on() -> None:
     """RFC 9110 section 6.5.1."""
     fields = parse_fields(b"Digest: x\r\nHOST: a\r\nMax-Forwards: 1\r\nServer-Timing: y\r\n", 100)
     assert trailer_pairs(fields) == ((b"Digest", b"x"), (b"Server-Timing", b"y"))
+    named = frozenset([b"digest"])
+    assert trailer_pairs(fields, named) == ((b"Server-Timing", b"y"),)
 
 
 def test_fields_of_this_side() -> None:

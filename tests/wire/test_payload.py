@@ -23,13 +23,14 @@ PAYLOAD = InvokePayload(
     pool="web",
     invocation="i1",
     instance="n1",
-    callback=Callback("router.example", 5003, tls=True, certificate="-----BEGIN"),
+    callback=Callback("router.example", 5003, tls=True, certificate="-----BEGIN", pin="0a" * 32),
     secret=SECRET,
     channels=12,
     concurrency=10,
     idle=30.0,
     deadline_margin=2.5,
     ping=10.0,
+    expires=1767225600.0,
 )
 
 SECONDS = st.floats(min_value=1e-6, max_value=86400, allow_nan=False)
@@ -41,12 +42,13 @@ def payloads(draw: Any) -> InvokePayload:
     return InvokePayload(
         pool=draw(st.text()),
         invocation=draw(st.text()),
-        instance=draw(st.text()),
+        instance=draw(st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)),
         callback=Callback(
-            draw(st.text()),
+            draw(st.from_regex(r"[A-Za-z0-9._:%-]{1,255}", fullmatch=True)),
             draw(st.integers(1, 65535)),
             draw(st.booleans()),
             draw(st.none() | st.text()),
+            draw(st.none() | st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
         ),
         secret=draw(st.binary(min_size=32, max_size=32)),
         channels=channels,
@@ -55,6 +57,7 @@ def payloads(draw: Any) -> InvokePayload:
         deadline_margin=draw(SECONDS),
         ping=draw(SECONDS),
         nacks=draw(st.booleans()),
+        expires=draw(st.none() | st.floats(1, 1e11)),
     )
 
 
@@ -101,7 +104,23 @@ BAD: list[tuple[str, object, str]] = [
         for value in [*NUMBERS[:-1], 86400.5, float("nan"), float("inf"), 10**400, ...]
     ),
     *(("callback.tls", value, "true or false is needed") for value in (0, 1, "true", None, ...)),
+    *(
+        ("expires", value, "a number of seconds since 1970 or null is needed")
+        for value in ("1", -1, 0, 10**400, float("nan"), float("inf"), True)
+    ),
+    *(
+        ("callback.pin", value, "64 hexadecimal digits are needed")
+        for value in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n")
+    ),
     *(("callback.certificate", value, "a text or null is needed") for value in (1, [], True)),
+    *(
+        ("instance", value, "a name of letters, digits and ._~- is needed")
+        for value in ("", "a/b", "a b", "a\r\nX: y", "\udc80", "x\n")
+    ),
+    *(
+        ("callback.host", value, "a host name or an IP address is needed")
+        for value in ("", "a/b", "a b", "a\r\nX: y", "\udc80", "a\n")
+    ),
     *(("callback", value, "an object is needed") for value in ("x", None, [], 5003, ...)),
     *(("lambdadispatch", value, "a whole number from 1") for value in (0, "1", None, ...)),
 ]
@@ -115,6 +134,13 @@ def test_each_bad_value_is_named_with_what_fits(key: str, value: object, wanted:
     shown = "None" if value is ... else repr(value)
     assert text.startswith(f"{key} is {shown}: ")
     assert wanted in text
+
+
+def test_what_an_older_router_does_not_tell() -> None:
+    values = json.loads(PAYLOAD.encode())
+    del values["expires"], values["callback"]["pin"]
+    read = InvokePayload.decode(json.dumps(values).encode())
+    assert (read.expires, read.callback.pin) == (None, None)
 
 
 def test_a_protocol_of_later_days_is_refused_by_number() -> None:

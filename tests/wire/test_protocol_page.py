@@ -20,11 +20,13 @@ from lambdadispatch.control.claims import (
 )
 from lambdadispatch.control.resources import control_tree
 from lambdadispatch.control.session import SILENT_PINGS as ROUTER_SILENT_PINGS
+from lambdadispatch.endpoints import HANDSHAKE_TIME
 from lambdadispatch.front.relay import REPLAY_OCTETS
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
-from lambdadispatch.router.compose import CONTROL_PATIENCE
+from lambdadispatch.router.compose import CONTROL_LIMITS, CONTROL_PATIENCE
 from lambdadispatch.router.fleet import SPARE_CHANNELS
+from lambdadispatch.router.invocations import CLAIM_SECONDS
 from lambdadispatch.settings import settings_from
 from lambdadispatch.wire.control import CERTIFICATE_NAME, upgrade_request
 from lambdadispatch.wire.heads import RequestHead, ResponseHead, render_own, render_request
@@ -157,14 +159,14 @@ def opened(claim: Claim, nonce: str) -> Protocol:
 
 
 def test_the_control_port_answers_the_examples_as_the_page_says() -> None:
-    claims = Claims()
+    claims = Claims(lambda: 0.0)
     claims.add(Claim(payload().instance, 2 * payload().channels, secret=payload().secret))
     assert answers(claims, on_the_wire("session request")) == on_the_wire("session answer")
     assert answers(claims, on_the_wire("channel request")) == on_the_wire("channel answer")
     used, denied = answers(claims, on_the_wire("channel request")), Denial.NONCE_USED
     assert used.startswith(b"HTTP/1.1 %d " % DENIAL_STATUS[denied])
     assert used.endswith(b'"reason": "%b"}\n' % denied.encode())
-    unknown = answers(Claims(), on_the_wire("channel request"))
+    unknown = answers(Claims(lambda: 0.0), on_the_wire("channel request"))
     assert unknown.partition(b"\r\n\r\n")[2].decode() == EXAMPLES["denial"]
 
 
@@ -194,7 +196,7 @@ def test_the_example_of_a_response_is_read_to_its_end() -> None:
 
 def test_the_messages_are_read_and_written_as_they_stand() -> None:
     lines = EXAMPLES["messages"].encode()
-    messages = SessionReader().feed(lines)
+    messages = list(SessionReader().feed(lines))
     assert b"".join(encode_message(message) for message in messages) == lines
     assert [message.kind for message in messages] == list(
         dict.fromkeys(message.kind for message in messages)
@@ -220,6 +222,10 @@ def test_the_numbers() -> None:
         "open channels the router allows, times `channels`": SPARE_CHANNELS,
         "seconds without a request until the control port closes a connection": CONTROL_PATIENCE,
         "octets of a session line": LINE_LIMIT,
+        "seconds for a TLS handshake with the control port": HANDSHAKE_TIME,
+        "octets of a head on the control port": CONTROL_LIMITS.head_octets,
+        "fields of a head on the control port": CONTROL_LIMITS.fields,
+        "seconds from the start of an invocation until its secret expires": CLAIM_SECONDS,
         "unanswered pings until the router cuts a session": ROUTER_SILENT_PINGS,
         "silent ping intervals until the instance takes the router for lost": INSTANCE_SILENT_PINGS,
         "octets of a channel's head, default of `head_limit`": settings.head_limit,

@@ -47,6 +47,25 @@ def test_limits_that_are_set(size: int) -> None:
     assert read_requests(split(three, size), limits=limits) == ["too_many_fields 431"]
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_a_bare_lf_within_the_limit_comes_before_the_limit(size: int) -> None:
+    limits = Limits(head_octets=60)
+    for end in (b"", b"\r\n\r\n"):
+        early = START + b"X: a\nb" + b"x" * 60 + end
+        assert read_requests(split(early, size), limits=limits) == ["bare_lf 400"]
+        late = START + b"X: " + b"x" * 60 + b"\nb" + end
+        assert read_requests(split(late, size), limits=limits) == ["head_too_large 431"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 1 << 20])
+def test_trailers_up_to_the_limit(size: int) -> None:
+    limits = Limits(head_octets=100)
+    for octets, last in ((100, "end"), (101, "head_too_large 431")):
+        trailers = b"Te: " + b"x" * (octets - 8) + b"\r\n\r\n"
+        notes = read_requests(split(CHUNKED + b"0\r\n" + trailers, size), limits=limits)
+        assert notes[1] == last
+
+
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_trailers_are_limited_as_heads_are(size: int) -> None:
     limits = Limits(head_octets=200, fields=3)
@@ -102,6 +121,19 @@ def test_a_response_over_a_limit_is_a_bad_gateway() -> None:
     assert read_responses([b"HTTP/1.1 200 " + b"x" * 70_000]) == ["head_too_large 502"]
 
 
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_the_extensions_of_a_body_are_limited_together(size: int) -> None:
+    limits = Limits(head_octets=200)
+    body = b"1;" + b"x" * 49 + b"\r\na\r\n"
+    notes = read_requests(split(CHUNKED + body * 4 + b"0\r\n\r\n", size), limits=limits)
+    assert notes == ["POST / HTTP/1.1 chunked", b"aaaa", "end", "more"]
+    for last in (b"0;\r\n\r\n", body):
+        notes = read_requests(split(CHUNKED + body * 4 + last, size), limits=limits)
+        assert notes == ["POST / HTTP/1.1 chunked", b"aaaa", "bad_chunk 400"]
+    twice = (CHUNKED + body * 4 + b"0\r\n\r\n") * 2
+    assert read_requests(split(twice, size), limits=limits)[-1] == "more"
+
+
 # -- targets
 
 
@@ -147,6 +179,15 @@ def test_a_target_as_long_as_is_allowed(size: int) -> None:
     field = asking(b"/", b" HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3000 + b"\r\n\r\n")
     notes = read_requests(split(field, size), limits=limits)
     assert notes == ["GET / HTTP/1.1 0", "end", "more"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("most", [95, 96, 97, 100, 200])
+def test_a_target_may_be_over_both_limits(most: int, size: int) -> None:
+    """Which of the two is told depends on the limits, not on how the bytes are split."""
+    limits = Limits(head_octets=100, target_octets=most)
+    notes = read_requests(split(asking(b"/" + b"x" * 400), size), limits=limits)
+    assert notes == ["uri_too_long 414" if most <= 96 else "head_too_large 431"]
 
 
 def test_a_long_target_is_refused_before_its_head_is_whole() -> None:

@@ -28,7 +28,7 @@ VALUES = st.from_regex(rb"[^\x00-\x08\x0a-\x1f\x7f]{0,20}", fullmatch=True).map(
     lambda value: value.strip(b" \t")
 )
 PAIRS = st.lists(st.tuples(TOKENS.map(lambda name: b"X-" + name), VALUES), max_size=5).map(tuple)
-TARGETS = st.from_regex(rb"/[^\x00-\x20\x7f]{0,12}", fullmatch=True)
+TARGETS = st.from_regex(rb"/[^\x00-\x20#\x7f]{0,12}", fullmatch=True)
 METHODS = st.sampled_from([b"GET", b"POST", b"PUT", b"DELETE", b"PATCH"])
 BODIES = st.lists(st.binary(min_size=1, max_size=30), max_size=4)
 PLACES = st.lists(st.integers(0, 1 << 16), max_size=12)

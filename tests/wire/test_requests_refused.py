@@ -131,6 +131,8 @@ MORE_HOSTS = from_start(
         "no host": b"GET / HTTP/1.1\r\n\r\n",
         "a host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
         "a host with a user": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+        "a host with a bad escape": b"GET / HTTP/1.1\r\nHost: a%g0\r\n\r\n",
+        "a user in the target of HTTP/1.0": b"GET http://u@a/ HTTP/1.0\r\n\r\n",
         "a host with a space": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
         "a port that is none": b"GET / HTTP/1.1\r\nHost: a:80b\r\n\r\n",
         "two hosts in HTTP/1.0": b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
@@ -147,6 +149,8 @@ TARGETS = from_start(
     {
         "no slash": b"GET x HTTP/1.1\r\nHost: a\r\n\r\n",
         "* without OPTIONS": b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "a fragment": b"GET /x#y HTTP/1.1\r\nHost: a\r\n\r\n",
+        "a fragment of an absolute form": b"GET http://a/#y HTTP/1.1\r\nHost: a\r\n\r\n",
         "another scheme": b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
         "absolute form without a host": b"GET http:///x HTTP/1.1\r\nHost:\r\n\r\n",
         "an authority without CONNECT": b"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n",

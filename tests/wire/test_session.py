@@ -137,11 +137,22 @@ def test_a_line_over_the_limit_is_refused_even_unfinished(size: int) -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_give_messages_or_a_protocol_error(data: bytes) -> None:
     try:
-        messages = SessionReader().feed(data)
+        messages = list(SessionReader().feed(data))
     except RemoteProtocolError as error:
         assert error.reason == "bad_session_line"
     else:
         assert all(message.kind in TEXT_OF for message in messages)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_what_came_before_a_bad_line_is_read(size: int) -> None:
+    reader, messages = SessionReader(), []
+    with pytest.raises(RemoteProtocolError):
+        for piece in split(b'{"kind": "ping"}\n{"kind": "pong"}\nx\n{"kind": "idle"}\n', size):
+            for message in reader.feed(piece):
+                messages.append(message)
+    assert messages == [Message(PING), Message(PONG)]
+    assert reader.buffered == 0
 
 
 def test_what_this_side_must_not_send() -> None:
