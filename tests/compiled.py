@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ["tests", "bench", "docs"]
 FILES = ["setup.py", "pyproject.toml", "README.md"]
-FUNCTIONS = ["tests/wire", "tests/core", "tests/http11"]
+FUNCTIONS = ["tests/wire", "tests/core", "tests/http11", "tests/hostile"]
 CASES = ["tests.memory", "tests.adapters"]
 PROOF = """
 import importlib, setup
