@@ -231,7 +231,7 @@ def _changed(place: list[str], value: bytes) -> bytes:
     try:
         part[place[-1]] = json.loads(value)
     except (ValueError, RecursionError):
-        del part[place[-1]]
+        part.pop(place[-1], None)
     return json.dumps(whole).encode()
 
 

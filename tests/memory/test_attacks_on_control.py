@@ -293,6 +293,8 @@ class FrontTests(SystemCase):
 class _Opening(ControlCase):
     """Makes openings for a payload, outside of a test."""
 
+    __test__ = False
+
     def __init__(self, payload: Any) -> None:
         self.held = [Running(payload, None)]  # type: ignore[arg-type]
         self.nonces = 0
