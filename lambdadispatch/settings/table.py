@@ -200,9 +200,9 @@ SETTINGS = (
         "control_connection_limit",
         kinds.whole(1, 10_000_000),
         Derived(
-            "max_instances x (2 x channel_count + 1)",
+            "2 x max_instances x (channel_count + 1)",
             ("max_instances", "channel_count"),
-            lambda v: min(10_000_000, v["max_instances"] * (2 * v["channel_count"] + 1)),
+            lambda v: min(10_000_000, 2 * v["max_instances"] * (v["channel_count"] + 1)),
         ),
         "Most connections to a control port in all (each worker has its own); further ones are "
         "closed at once.",
