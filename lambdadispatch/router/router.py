@@ -250,7 +250,7 @@ class Router:
 
     def why_not_ready(self) -> str | None:
         """Why a request that came now would not be served, for ``/ready``; None if it would."""
-        return self._dispatcher.why_not_ready
+        return self._dispatcher.why_not_ready(self._clock.seconds())
 
     def state(self) -> Mapping[str, Any]:
         """What there is now, for ``/state``."""
@@ -316,6 +316,11 @@ class Router:
                 self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
         elif channel.state is not IDLE:
             self._do(self._dispatcher.assignment_failed(request, now))
+        elif self._timers.is_over(request, now):
+            # It has waited away its time: the application must not act on it any more.
+            self._do(self._dispatcher.finished(request, now))
+            request.refuse(RequestOutcome.TOTAL_TIMEOUT, 1)
+            self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
         else:
             self._assigned[request] = now
             self._assignments = request.assignment = self._assignments + 1
