@@ -276,8 +276,18 @@ def test_cutting_a_server(chunk: int | None) -> None:
     stage.server.cut()
     stage.pump()
     assert [client.ended for client in clients] == ["lost", "lost"]
-    assert not stage.server.connections
     assert lost == ["client_gone"]
+    # Who was answered and is read on for a while keeps what was written to it.
+    [closing] = stage.server.connections
+    assert closing.is_closing
+    empty: list[None] = []
+    stage.server.when_empty().addCallback(empty.append)
+    for _ in range(LINGER_SWEEPS + 1):
+        assert not empty
+        stage.server.sweep()
+    stage.pump()
+    assert not stage.server.connections
+    assert empty == [None]
 
 
 class Successor(Protocol):
