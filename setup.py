@@ -21,6 +21,7 @@ COMPILED = [
     "lambdadispatch/http11/sinks.py",
     "lambdadispatch/http11/pace.py",
     "lambdadispatch/http11/server.py",
+    "lambdadispatch/http11/server_connection.py",
     "lambdadispatch/http11/server_exchange.py",
     "lambdadispatch/http11/client.py",
     "lambdadispatch/http11/relay.py",

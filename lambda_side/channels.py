@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 
 from lambda_side.dial import Dialer, DialError, make_nonce
 from lambdadispatch.http11.keepalive import keep_alive
-from lambdadispatch.http11.server import HttpServer, ServerConnection
+from lambdadispatch.http11.server import HttpServer
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError

@@ -61,12 +61,11 @@ class Dispatcher(LiveSets):
         self._ended = 0
         self._draining = False
 
-    @property
-    def why_not_ready(self) -> str | None:
+    def why_not_ready(self, now: float) -> str | None:
         """Why a request that came now would not be served; None if it would."""
         if self._draining:
             return RequestOutcome.DRAINING.value
-        reason = None if self._roster.open else self._supply.why_not_ready
+        reason = None if self._roster.open else self._supply.why_not_ready(now)
         return None if reason is None else reason.value
 
     def capacity_state(self, now: float) -> Mapping[str, object]:
@@ -214,11 +213,11 @@ class Dispatcher(LiveSets):
         instance = self._roster.get(name)
         if instance is None or instance.draining or instance.running:
             return []
-        if instance in self._lifetimes.expiring:
-            # Who replaces it has not come yet: only those that are open count.
-            others = self._roster.open - len(self._resting.quarantined.keys() | {instance})
-        else:
-            others = self._serving - (instance not in self._resting.quarantined)
+        # Only those that can serve already: what starts, or has no channel yet, may still fail.
+        away = self._resting.quarantined.keys() | {instance}
+        if instance not in self._lifetimes.expiring:
+            away |= self._lifetimes.expiring.keys()
+        others = self._roster.open - len(self._unready) - len(away)
         if others < self._supply.enough(*self._demand, now):
             return []
         return self._retire(instance, "idle")

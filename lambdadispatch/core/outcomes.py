@@ -56,6 +56,7 @@ STATUS: Final = {
     RequestOutcome.ANSWER_LOST: 502,
     RequestOutcome.BAD_ANSWER: 502,
     RequestOutcome.QUEUE_TIMEOUT: 504,
+    RequestOutcome.TOTAL_TIMEOUT: 504,
     RequestOutcome.QUEUE_FULL: 503,
     RequestOutcome.INVOKE_REFUSED: 503,
     RequestOutcome.START_FAILED: 503,

@@ -72,6 +72,10 @@ class StartGate:
             self._breaker.probed(now)
         return count
 
+    def admits(self, now: float) -> bool:
+        """Whether a start would pass now, none being under way."""
+        return self._ask(1, 0, now)[0] > 0
+
     def hold(self, brake: Brake | None, now: float) -> None:
         """This holds starts back, or nothing does."""
         if brake is not self.brake:

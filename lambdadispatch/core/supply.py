@@ -159,9 +159,14 @@ class Supply:
         """So many requests have arrived, and begun to run, since the pool was made."""
         self._scaling.observe(arrived, begun, now)
 
-    @property
-    def why_not_ready(self) -> RequestOutcome | None:
-        """Why no instance would come for a request, there being none."""
+    def why_not_ready(self, now: float) -> RequestOutcome | None:
+        """Why no instance would come for a request, there being none; None if a start would pass.
+
+        Were it anything else, a load balancer that is told so would never send the request that
+        shows whether starts succeed again.
+        """
+        if self.gate.admits(now):
+            return None
         if self.gate.breaker_open:
             return RequestOutcome.BREAKER_OPEN
         if self.gate.brake is not None and self.gate.brake in TOLD:

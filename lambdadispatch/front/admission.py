@@ -10,7 +10,7 @@ from collections import Counter
 from enum import StrEnum
 
 from lambdadispatch.front.networks import Networks, plain_host
-from lambdadispatch.http11.server import ServerConnection
+from lambdadispatch.http11.server_connection import ServerConnection
 
 
 class Closed(StrEnum):

@@ -23,7 +23,7 @@ from twisted.internet.interfaces import ISSLTransport
 from lambdadispatch.front.networks import Networks, plain_host
 from lambdadispatch.front.request_ids import NO_NAMES, RequestIds
 from lambdadispatch.front.traces import Traces
-from lambdadispatch.http11.server import ServerConnection
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.fields import CLAIMS, Fields, NameSet

@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from lambdadispatch.front.admission import Closed, FrontAdmission
-from lambdadispatch.http11.server import HttpServer, ServerConnection
+from lambdadispatch.http11.server import HttpServer
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import CLOSED
 from lambdadispatch.wire.proxy_protocol import Proxied, read_proxy_header

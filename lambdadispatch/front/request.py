@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server import HELD_OCTETS
+from lambdadispatch.http11.server_connection import HELD_OCTETS
 from lambdadispatch.http11.server_exchange import ServerExchange
 
 

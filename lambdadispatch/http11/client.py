@@ -198,12 +198,14 @@ class ClientConnection(StreamProtocol):
         return True
 
     def _take_whole(self, head: ResponseHead, body: bytes) -> None:
-        sink, self._sink = self._sink, None
+        sink = self._sink
         assert sink is not None, "a response is read for somebody"
         self.state = after(self.state, RESPONSE_ENDED)
         if not head.keep_alive:
             self._close("closed", clean=True)
         sink.response_whole(head, body)
+        if self._sink is sink:
+            self._sink = None
         if self.state is IDLE:
             self._exchange_ended()
 

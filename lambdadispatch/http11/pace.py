@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from lambdadispatch.wire.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.server_connection import ServerConnection
 
 GRACE_SWEEPS: Final = 20
 """Sweeps over which the rate of a body is averaged."""

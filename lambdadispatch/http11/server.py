@@ -1,409 +1,26 @@
-"""The server's role on one connection: requests in, in order, one at a time.
-
-Theory of operation. The reader is asked for events only while somebody wants them, so a
-pipelined request simply stays in the reader until the exchange before it has ended, and a body
-stays there until someone takes it. While an exchange is open the connection goes on reading up
-to ``HELD_OCTETS``, because reading is the only way to learn that a client is gone; beyond that
-the transport is paused and TCP holds the client back.
-
-The connection's state moves through the table in ``wire.exchange_state``, once for each message
-boundary and never for a piece of a body.
-
-Rejected: reading the whole body first, as stock twisted.web does (no streaming, no full duplex);
-one timer object a connection (see ``HttpServer.sweep``).
-"""
+"""A server: what its connections have in common, and which of them are open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import cast
 
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushProducer
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
-from zope.interface import classImplements
 
 from lambdadispatch.http11.pace import (
     NO_LIMITS,
     Admission,
     ConnectionLimits,
-    Pace,
-    body_too_slow,
-    head_timeout,
 )
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
-from lambdadispatch.http11.stream import StreamProtocol, Successor
+from lambdadispatch.http11.server_connection import ServerConnection
+from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
-from lambdadispatch.wire.exchange_state import (
-    CLOSED,
-    IDLE,
-    LOST,
-    OPEN,
-    REQUEST_BEGUN,
-    REQUEST_ENDED,
-    REQUEST_WHOLE,
-    RESPONSE_ENDED,
-    UPLOADING,
-    after,
-)
 from lambdadispatch.wire.fields import NameSet
-from lambdadispatch.wire.heads import RequestHead
-from lambdadispatch.wire.reader import DEFAULT_LIMITS, End, Event, Limits, Signal
+from lambdadispatch.wire.reader import DEFAULT_LIMITS, Limits
 from lambdadispatch.wire.request_reader import RequestReader
-
-HELD_OCTETS: Final = 65536
-JOINED_OCTETS: Final = 4096
-"""A head is joined to data up to this; more costs less to send beside it than to copy."""
-LINGER_SWEEPS: Final = 2
-
-
-class ServerConnection(StreamProtocol):
-    """One client connection; made by HttpServer."""
-
-    def __init__(self, server: HttpServer) -> None:
-        super().__init__()
-        self.server = server
-        self._successor: Successor | None = None
-        self.state = IDLE
-        self.exchange: ServerExchange | None = None
-        self.closing = False
-        self.origin: Any = None
-        self._requests_left = server.connection_limits.requests
-        self.idle_since = server.sweeps
-        self._reader = server.reader(server.limits)
-        self._advancing = False
-        self._held_back = False
-        self._lingering = False
-        self._slow = False
-        self._pace: Pace | None = None
-        self._heads = 0
-        self._octets = 0
-        self._drained = 0
-
-    # -- its ends
-
-    @property
-    def peer(self) -> IAddress:
-        """The client's address."""
-        return cast(IAddress, self.transport.getPeer())
-
-    @property
-    def own_address(self) -> IAddress:
-        """The address that the client connected to."""
-        return cast(IAddress, self.transport.getHost())
-
-    # -- from the transport
-
-    def connectionMade(self) -> None:
-        """Twisted: the connection is up."""
-        if self.server.admission is not None and not self.server.admission.opened(self):
-            self.cut()
-            return
-        self.transport.setTcpNoDelay(True)
-        if self.server.prepare is not None:
-            self.server.prepare(self.transport)
-        self.transport.registerProducer(self, True)
-        self.server.connections.add(self)
-        if self.closing:
-            self.lose()
-
-    def dataReceived(self, data: bytes) -> None:
-        """Twisted: bytes arrived."""
-        if self._successor is not None:
-            self._successor.dataReceived(data)
-            return
-        if self._lingering:
-            return
-        free = self.state is IDLE and not self.closing
-        head = self._reader.whole(data) if free else None
-        if head is None:
-            self._reader.feed(data)
-            self._advance()
-        else:
-            self._begin(head)
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """Twisted: the connection is gone."""
-        if self._successor is not None:
-            self._successor.connectionLost(reason or Failure(ConnectionDone()))
-            return
-        self.server.connections.discard(self)
-        if self.server.admission is not None:
-            self.server.admission.closed(self)
-        self.state = after(self.state, LOST)
-        exchange, self.exchange = self.exchange, None
-        if exchange is not None:
-            exchange.connection_lost(CLIENT_GONE)
-
-    def pauseProducing(self) -> None:
-        """Twisted: the client reads too slowly for what is written; said at each write."""
-        if self._slow:
-            return
-        self._slow = True
-        if self.exchange is not None:
-            self.exchange.client_slow()
-
-    def resumeProducing(self) -> None:
-        """Twisted: what was written has left."""
-        self._slow = False
-        self._drained += 1
-        if self.exchange is not None:
-            self.exchange.client_ready()
-
-    def stopProducing(self) -> None:
-        """Twisted: no more can be written; connectionLost follows."""
-
-    # -- reading
-
-    def _advance(self) -> None:
-        if self._advancing:
-            return
-        self._advancing = True
-        try:
-            while self._wants_event() and self._take(self._reader.next_event()):
-                pass
-        except RemoteProtocolError as error:
-            self._refuse(error)
-        finally:
-            self._advancing = False
-        self._hold_back()
-
-    def _wants_event(self) -> bool:
-        if self.state is IDLE:
-            return not self.closing
-        if self.state is OPEN or self.state is UPLOADING:
-            return self.exchange is not None and self.exchange.takes_body
-        return False
-
-    def _take(self, event: Event) -> bool:
-        """Pass on one event; whether to go on."""
-        if isinstance(event, RequestHead):
-            self._heads += 1
-            if not event.body:
-                self._reader.next_event()  # its End, which says nothing more
-            self._begin(event)
-            return True
-        exchange = self.exchange
-        if isinstance(event, Signal) or exchange is None:
-            return False
-        if isinstance(event, bytes):
-            self._octets += len(event)
-            exchange.request_data(event)
-        elif isinstance(event, End):
-            self._request_ended()
-            exchange.request_end(event.trailers)
-        return True
-
-    def _begin(self, head: RequestHead) -> None:
-        self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
-        self.exchange = exchange = ServerExchange(self, head)
-        exchange.slow = self._slow
-        if self._requests_left:
-            self._requests_left -= 1
-            self.closing = self.closing or not self._requests_left
-        self.server.on_request(exchange)
-
-    def _request_ended(self) -> None:
-        self.state = after(self.state, REQUEST_ENDED)
-        if self.state is IDLE:
-            self._exchange_ended()
-
-    def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds."""
-        full = self._reader.buffered > HELD_OCTETS
-        if full != self._held_back and self.state is not CLOSED:
-            self._held_back = full
-            if full:
-                self.transport.pauseProducing()
-            else:
-                self.transport.resumeProducing()
-
-    def _refuse(self, error: RemoteProtocolError) -> None:
-        """Answer what cannot be read, if an answer has not begun, and close."""
-        broken, self.exchange = self.exchange, None
-        self.closing = True
-        if broken is not None:
-            broken.connection_lost(error.reason)
-        if broken is not None and broken.answer_ended:
-            self._linger()
-        elif broken is not None and broken.answer_begun:
-            self.cut()
-        elif self.state is not CLOSED:
-            self.state = OPEN
-            refused = ServerExchange(self, broken.head if broken else None)
-            refused.own_lines = broken.own_lines if broken else b""
-            self.server.on_refused(refused, error)
-
-    # -- for the exchange
-
-    def response_ended(self, keep: bool) -> None:
-        """The exchange has written the whole of its response."""
-        if not keep:
-            self.closing = True
-        if self.state is CLOSED:
-            return
-        self.state = after(self.state, RESPONSE_ENDED)
-        if self.state is IDLE:
-            self._exchange_ended()
-            if self._reader.buffered:
-                self._advance()
-        elif self.closing:
-            self._linger()
-        else:
-            self.idle_since = self.server.sweeps
-
-    def decline(self, reason: str) -> bool:
-        """The exchange will not be served; whether the client can be told so. HTTP has no way."""
-        return False
-
-    def body_wanted(self) -> None:
-        """The exchange takes (more of) the request's body."""
-        self._advance()
-
-    def _exchange_ended(self) -> None:
-        self.exchange = None
-        self.idle_since = self.server.sweeps
-        if self.closing:
-            self.lose()
-
-    def write_after(self, head: bytes, data: bytes) -> None:
-        """Write ``data`` (not empty), after ``head`` if there is one."""
-        if not head:
-            self.transport.write(data)
-        elif len(data) <= JOINED_OCTETS:
-            self.transport.write(head + data)
-        else:
-            self.transport.writeSequence((head, data))
-
-    # -- closing
-
-    def close_when_idle(self) -> None:
-        """Take no further request; close at once if none is being served."""
-        self.closing = True
-        if self.state is IDLE:
-            self.lose()
-
-    def lose(self) -> None:
-        """Close once all that was written has left."""
-        if self.state is not CLOSED:
-            self.state = CLOSED
-            self.idle_since = self.server.sweeps
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
-
-    def cut(self) -> None:
-        """End the connection so that the client sees the response is not whole."""
-        self.state = CLOSED
-        self.transport.abortConnection()
-
-    def _linger(self) -> None:
-        """Close for writing and pass over what still comes.
-
-        Closing with unread bytes makes TCP reset the connection, and the client could lose the
-        response (RFC 9112 section 9.6). TLS cannot be closed in one direction before what was
-        written has left, but goes on reading until the client has closed too.
-        """
-        if self._lingering or self.state is CLOSED:
-            return
-        exchange, self.exchange = self.exchange, None
-        self._lingering = True
-        self._reader.take_rest()
-        self.idle_since = self.server.sweeps
-        self.transport.unregisterProducer()
-        if INegotiated.providedBy(self.transport):
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
-        if self._held_back:
-            self._held_back = False
-            self.transport.resumeProducing()
-        if exchange is not None:
-            exchange.connection_lost(CLIENT_GONE)
-
-    def sweep(self, sweeps: int, patience: int) -> None:
-        """Close if nothing has been asked for ``patience`` sweeps, or lingering is over; end what
-        was closed so long ago and cannot be written out.
-
-        A body that is only read to keep the connection is not waited for any longer than that.
-        """
-        if self._lingering:
-            if sweeps - self.idle_since > LINGER_SWEEPS:
-                self.transport.abortConnection()
-        elif self.state is IDLE and not (self._slow or self._reader.buffered):
-            self._pace = None
-            if sweeps - self.idle_since > patience:
-                self.lose()
-        elif self.state is CLOSED:
-            # It waits for a client that does not read what was written.
-            most = self.server.connection_limits.unread_sweeps or patience
-            if sweeps - self.idle_since > most:
-                self.transport.abortConnection()
-        elif not self._awaits(sweeps) and sweeps - self.idle_since > patience:
-            exchange = self.exchange
-            passing_over = exchange is not None and exchange.discarding and exchange.answer_ended
-            if self.state is IDLE or passing_over:
-                self.lose()
-
-    def _awaits(self, sweeps: int) -> bool:
-        """Whether a head or a body is coming that has a limit; if it is over that, refuse it."""
-        limits, exchange = self.server.connection_limits, self.exchange
-        if limits.unread_sweeps and self._unread(sweeps, limits.unread_sweeps):
-            return True
-        awaited: object = None
-        if self.state is IDLE and limits.head_sweeps and self._reader.buffered:
-            awaited = self._heads
-        elif exchange is not None and limits.body_rate and self._body_is_awaited(exchange):
-            awaited = exchange
-        pace = self._pace
-        if awaited is None or pace is None or pace.awaited != awaited:
-            self._pace = None if awaited is None else Pace(awaited, sweeps, self._octets)
-        elif awaited is exchange:
-            if pace.too_slow(sweeps, self._octets, limits.body_rate):
-                self._refuse(body_too_slow(limits))
-        elif sweeps - pace.since >= limits.head_sweeps:
-            self._refuse(head_timeout(limits))
-        return awaited is not None
-
-    def _body_is_awaited(self, exchange: ServerExchange) -> bool:
-        """Whether a body should come: somebody takes it, and the answer is not under way."""
-        if self.state is OPEN:
-            return exchange.takes_body and not exchange.answer_begun
-        return self.state is UPLOADING and exchange.takes_body and not exchange.discarding
-
-    def _unread(self, sweeps: int, most: int) -> bool:
-        """Whether the client leaves unread what was written; if it did so for too long, cut it."""
-        if not self._slow:
-            return False
-        awaited = ("unread", self._drained)
-        if self._pace is None or self._pace.awaited != awaited:
-            self._pace = Pace(awaited, sweeps, 0)
-        elif sweeps - self._pace.since >= most:
-            exchange, self.exchange = self.exchange, None
-            self.cut()
-            if exchange is not None:
-                exchange.connection_lost(CLIENT_STALLED)
-        return True
-
-    def switch(self, successor: Successor) -> None:
-        """Hand the transport to another protocol, with what arrived after the request's head."""
-        rest = self._reader.take_rest()
-        self.server.connections.discard(self)
-        if self.server.admission is not None:
-            self.server.admission.closed(self)
-        self.exchange = None
-        self.state = CLOSED
-        self.transport.unregisterProducer()
-        if self._held_back:
-            self.transport.resumeProducing()
-        self._successor = successor
-        successor.makeConnection(self.transport)
-        if rest:
-            successor.dataReceived(rest)
-
-
-classImplements(ServerConnection, IProtocol, IPushProducer)
 
 
 class HttpServer(Factory):
@@ -446,6 +63,7 @@ class HttpServer(Factory):
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
         self._draining = False
+        self._emptied: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Twisted: a client connected."""
@@ -467,7 +85,22 @@ class HttpServer(Factory):
             connection.close_when_idle()
 
     def cut(self) -> None:
-        """Cut every connection that is not closing already."""
+        """Cut every connection that is not closing already: those have their whole answer."""
         for connection in tuple(self.connections):
-            if connection.state is not CLOSED:
+            if not connection.is_closing:
                 connection.cut()
+
+    def closed(self, connection: ServerConnection) -> None:
+        """From a connection: it is gone, or another protocol's."""
+        self.connections.discard(connection)
+        if self._emptied is not None and not self.connections:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def when_empty(self) -> Deferred[None]:
+        """Fires when no connection is left."""
+        if not self.connections:
+            return succeed(None)
+        if self._emptied is None:
+            self._emptied = Deferred()
+        return self._emptied

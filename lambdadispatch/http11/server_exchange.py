@@ -23,7 +23,7 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
-    from lambdadispatch.http11.server import ServerConnection
+    from lambdadispatch.http11.server_connection import ServerConnection
     from lambdadispatch.http11.stream import Successor
 
 CLIENT_GONE: Final = "client_gone"
@@ -49,6 +49,7 @@ class ServerExchange:
     """
 
     __slots__ = (
+        "_asked",
         "_held",
         "_keep",
         "_left",
@@ -71,6 +72,7 @@ class ServerExchange:
         self._keep = head is not None and head.keep_alive
         self._left = 0
         self.head = head
+        self._asked = False
         self.answer_begun = False
         self.answer_ended = False
         self.body_paused = False
@@ -123,6 +125,7 @@ class ServerExchange:
 
     def request_data(self, data: bytes) -> None:
         """From the connection."""
+        self._asked = True
         if self._sink is not None:
             self._sink.request_data(data)
 
@@ -157,8 +160,14 @@ class ServerExchange:
 
     def interim(self, head: ResponseHead) -> None:
         """Send a 1xx response, which a client of HTTP/1.0 does not get (RFC 9110 section 15.2)."""
+        self._asked = True
         if self._live and not self.answer_begun and self.head is not None and self.head.minor:
             self.connection.transport.write(render_response(head, None))
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the client waits for a 100 before it sends its body (RFC 9110 10.1.1)."""
+        return not self._asked and self.head is not None and self.head.fields.expects_continue
 
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
         """Begin the response. ``extra`` are whole field lines to add.

@@ -14,7 +14,8 @@ from lambdadispatch.front.proxied import ProxiedConnection, ProxyAdmission
 from lambdadispatch.front.request_ids import RequestIds
 from lambdadispatch.front.traces import Traces
 from lambdadispatch.http11.pace import ConnectionLimits
-from lambdadispatch.http11.server import HttpServer, ServerConnection
+from lambdadispatch.http11.server import HttpServer
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.errors import RemoteProtocolError

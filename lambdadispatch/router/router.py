@@ -67,7 +67,7 @@ class Router:
         access_log: bool = False,
         minimum: Callable[[], int] | None = None,
     ) -> None:
-        self._clock = clock
+        self._seconds = clock.seconds
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._counts = counts
@@ -88,16 +88,16 @@ class Router:
     def submit(self, request: Request) -> None:
         """A request arrived: it goes to a free channel at once, or to the end of the line."""
         self._arrivals = request.arrival = self._arrivals + 1
-        now = request.since = self._clock.seconds()
+        now = request.since = self._seconds()
         self._do(self._dispatcher.submit(request, now, request.rank))
 
     def leave(self, request: Request) -> None:
         """A request that waits was cancelled."""
-        self._do(self._dispatcher.cancel(request, self._clock.seconds()))
+        self._do(self._dispatcher.cancel(request, self._seconds()))
 
     def returned(self, request: Request, *, nacked: bool) -> None:
         """A request was not served and takes its old place."""
-        now = self._clock.seconds()
+        now = self._seconds()
         failure = InstanceFailure.REFUSED if nacked else InstanceFailure.LOST
         self._assigned.pop(request, None)
         self._counts.retries[failure] += 1
@@ -119,7 +119,7 @@ class Router:
         if channel.state is IDLE:
             channel.carried = request
         else:
-            now = self._clock.seconds()
+            now = self._seconds()
             if outcome in FAILURES:
                 self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
             served = outcome is RequestOutcome.ANSWERED
@@ -157,7 +157,7 @@ class Router:
     def connection_idle(self, connection: ClientConnection) -> None:
         """A channel can take a request."""
         channel = cast(Channel, connection)
-        now = self._clock.seconds()
+        now = self._seconds()
         carried, channel.carried = channel.carried, None
         if carried is None:
             self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
@@ -168,7 +168,7 @@ class Router:
         """A channel is gone."""
         channel = cast(Channel, connection)
         self._fleet.channel_closed(channel, reason)
-        self._do(self._dispatcher.channel_lost(channel, self._clock.seconds()))
+        self._do(self._dispatcher.channel_lost(channel, self._seconds()))
 
     # -- sessions
 
@@ -176,7 +176,7 @@ class Router:
         """An instance has called back."""
         start = self._fleet.session_opened(session)
         if start is not None:
-            now = self._clock.seconds()
+            now = self._seconds()
             self._do(self._dispatcher.instance_opened(start, session.instance, now))
 
     def session_message(self, session: Session, message: Message) -> None:
@@ -188,24 +188,24 @@ class Router:
             return
         report = self._fleet.session_message(session, message)
         if report is not None:
-            self._do(report(self._dispatcher, self._clock.seconds()))
+            self._do(report(self._dispatcher, self._seconds()))
 
     def session_closed(self, session: Session, reason: str) -> None:
         """An instance has left or is lost."""
         # First of all, so that no slot that frees as its channels end is given to anybody.
-        self._do(self._dispatcher.instance_lost(session.instance, self._clock.seconds()))
+        self._do(self._dispatcher.instance_lost(session.instance, self._seconds()))
         self._fleet.session_closed(session, reason)
 
     def invocation_ended(self, report: Callable[[Dispatcher, float], list[Action]]) -> None:
         """The fleet tells that an Invoke call has come back."""
-        self._do(report(self._dispatcher, self._clock.seconds()))
+        self._do(report(self._dispatcher, self._seconds()))
         self._check_quiet()
 
     # -- time and the end
 
     def tick(self) -> None:
         """Some time has passed."""
-        now = self._clock.seconds()
+        now = self._seconds()
         if self._minimum is not None:
             self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
@@ -216,13 +216,13 @@ class Router:
         """Seconds until the line may be shorter: what it takes to serve it, or to start."""
         if outcome is not RequestOutcome.QUEUE_FULL:
             return 1
-        rate = self._pace.per_second(self._assignments, self._clock.seconds())
+        rate = self._pace.per_second(self._assignments, self._seconds())
         seconds = self._dispatcher.waiting / rate if rate else self._dispatcher.start_time
         return max(1, min(LONGEST_RETRY, ceil(seconds)))
 
     def warm_up(self) -> None:
         """Start one instance before there is a request for it."""
-        self._do(self._dispatcher.warm_up(self._clock.seconds()))
+        self._do(self._dispatcher.warm_up(self._seconds()))
 
     def when_served(self) -> Deferred[None]:
         """Fires when no request waits or runs."""
@@ -246,11 +246,11 @@ class Router:
 
     def drain(self) -> None:
         """Refuse who waits and who comes; every instance finishes what it runs and leaves."""
-        self._do(self._dispatcher.drain(self._clock.seconds()))
+        self._do(self._dispatcher.drain(self._seconds()))
 
     def why_not_ready(self) -> str | None:
         """Why a request that came now would not be served, for ``/ready``; None if it would."""
-        return self._dispatcher.why_not_ready
+        return self._dispatcher.why_not_ready(self._seconds())
 
     def state(self) -> Mapping[str, Any]:
         """What there is now, for ``/state``."""
@@ -269,7 +269,7 @@ class Router:
             "resting_instances": dispatcher.resting_instances,
             "quarantined_instances": dispatcher.quarantined_instances,
             "idle_channels": dispatcher.idle_channels,
-            "capacity": dispatcher.capacity_state(self._clock.seconds()),
+            "capacity": dispatcher.capacity_state(self._seconds()),
             "instances": self._fleet.state(),
         }
 
@@ -309,13 +309,18 @@ class Router:
                 channel.close("retired")
 
     def _assign(self, request: Request, channel: Channel) -> None:
-        now = self._clock.seconds()
+        now = self._seconds()
         if request.decided:
             self._do(self._dispatcher.finished(request, now))
             if channel.state is IDLE:
                 self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
         elif channel.state is not IDLE:
             self._do(self._dispatcher.assignment_failed(request, now))
+        elif self._timers.is_over(request, now):
+            # It has waited away its time: the application must not act on it any more.
+            self._do(self._dispatcher.finished(request, now))
+            request.refuse(RequestOutcome.TOTAL_TIMEOUT, 1)
+            self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
         else:
             self._assigned[request] = now
             self._assignments = request.assignment = self._assignments + 1

@@ -193,6 +193,8 @@ class RouterService(Service):
         router.drain()
         front.cut()
         await self._bounded(router.when_left(), LEAVE_TIME)
+        # What was answered has to be written out, too.
+        await self._bounded(front.when_empty(), LEAVE_TIME)
         await self._backend.stop()
         for ticker in self._tickers:
             ticker.stop()

@@ -47,6 +47,11 @@ class Timers:
         self._every = min([PASS, *(limit / PARTS for limit in timeouts if limit)])
         self._next = float("-inf")
 
+    def is_over(self, request: Request, now: float) -> bool:
+        """Whether the total time of this request has passed."""
+        total = self._timeouts.total
+        return total > 0 and now - request.since >= total
+
     def tick(self, assigned: Mapping[Request, float], now: float) -> None:
         """Some time has passed; ``assigned`` are the requests that run, and since when."""
         if now < self._next:

@@ -323,7 +323,7 @@ def test_those_who_wait_are_told_when_nothing_else_runs_or_starts(
         dispatcher.tick(start * 5.0)
         actions = dispatcher.start_failed(start, failure, start * 5.0)
     assert actions == [Refuse("r", outcome)]
-    assert dispatcher.why_not_ready == "start_failed"
+    assert dispatcher.why_not_ready(times * 5.0) == "start_failed"
 
 
 def test_those_who_wait_go_on_waiting_while_an_instance_is_open() -> None:
@@ -368,7 +368,7 @@ def test_draining_refuses_retires_and_starts_nothing() -> None:
     assert actions == [Refuse("t", RequestOutcome.DRAINING), Retire("a", "drain")]
     assert dispatcher.submit("u", 1.0) == [Refuse("u", RequestOutcome.DRAINING)]
     assert dispatcher.finished("r", 1.0) == dispatcher.tick(2.0) == dispatcher.warm_up(2.0) == []
-    assert dispatcher.why_not_ready == "draining"
+    assert dispatcher.why_not_ready(2.0) == "draining"
 
 
 def test_an_instance_that_calls_back_while_draining_is_retired() -> None:

@@ -176,9 +176,11 @@ def crash(dispatcher: Dispatcher, now: float = 0.0) -> list[Action]:
 
 def test_after_five_bad_exits_newcomers_are_told_and_nothing_is_started() -> None:
     dispatcher = broken()
-    assert dispatcher.why_not_ready == "breaker_open"
+    assert dispatcher.why_not_ready(0.1) == "breaker_open"
     assert dispatcher.submit("r", 0.1) == [Refuse("r", RequestOutcome.BREAKER_OPEN)]
-    assert dispatcher.why_not_ready == "breaker_open"
+    assert dispatcher.why_not_ready(0.1) == "breaker_open"
+    # A balancer that sends nothing until it is told otherwise would wait for ever.
+    assert dispatcher.why_not_ready(20.0) is None
     assert dispatcher.waiting == 0
     state = dispatcher.capacity_state(4.1)
     assert (state["brake"], state["brake_seconds"]) == ("breaker_open", 4.0)
@@ -254,7 +256,7 @@ def test_a_spent_budget_is_told_when_nothing_is_open_or_starting() -> None:
     actions = dispatcher.instance_lost("i2", 2.0)
     assert actions == [Refuse(number, RequestOutcome.BUDGET_SPENT) for number in (2, 3, 4)]
     assert dispatcher.submit("s", 59.0) == [Refuse("s", RequestOutcome.BUDGET_SPENT)]
-    assert dispatcher.why_not_ready == "budget_spent"
+    assert dispatcher.why_not_ready(59.0) == "budget_spent"
     assert dispatcher.submit("t", 60.0) == [Invoke(3)]
 
 

@@ -326,12 +326,11 @@ class Histories(RuleBasedStateMachine):
         model = self.model
         instance = model.instances[pick % len(model.instances)]
         asks = not instance.draining and not model.load(instance)
-        expiring = instance.expiring
-        fit = [each for each in model.open if each is not instance and not each.quarantined]
-        remaining = model.serving - (not instance.away)
+        unfit = [each for each in model.open if each is instance or each.quarantined]
+        if not instance.expiring:
+            unfit += [each for each in model.expiring if each not in unfit]
+        remaining = len(model.open) - len(unfit) - len(model.unready)
         self.do(self.pool.instance_idle(instance.name, model.now))
-        if expiring:
-            remaining = len(fit)
         if asks and instance.draining:
             assert remaining >= model.wanted_since(model.now - IDLE_WINDOW)
         elif asks:

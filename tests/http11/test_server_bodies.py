@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdadispatch.http11.server import HELD_OCTETS
+from lambdadispatch.http11.server_connection import HELD_OCTETS
 from lambdadispatch.http11.server_exchange import DISCARDED_OCTETS
 from lambdadispatch.wire.heads import response
 from tests.http11.stage import Body, HalfClosingPeer, Peer, Pusher, ServerStage

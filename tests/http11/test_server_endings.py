@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from lambdadispatch.http11.server import LINGER_SWEEPS
+from lambdadispatch.http11.server_connection import LINGER_SWEEPS
 from lambdadispatch.http11.server_exchange import DISCARDED_OCTETS
 from lambdadispatch.wire.heads import response
 from tests.http11.stage import FRONT, Body, HalfClosingPeer, Peer, ServerStage
@@ -276,8 +276,18 @@ def test_cutting_a_server(chunk: int | None) -> None:
     stage.server.cut()
     stage.pump()
     assert [client.ended for client in clients] == ["lost", "lost"]
-    assert not stage.server.connections
     assert lost == ["client_gone"]
+    # Who was answered and is read on for a while keeps what was written to it.
+    [closing] = stage.server.connections
+    assert closing.is_closing
+    empty: list[None] = []
+    stage.server.when_empty().addCallback(empty.append)
+    for _ in range(LINGER_SWEEPS + 1):
+        assert not empty
+        stage.server.sweep()
+    stage.pump()
+    assert not stage.server.connections
+    assert empty == [None]
 
 
 class Successor(Protocol):

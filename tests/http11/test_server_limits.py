@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lambdadispatch.http11.pace import GRACE_SWEEPS, ConnectionLimits
-from lambdadispatch.http11.server import HttpServer, ServerConnection
+from lambdadispatch.http11.server import HttpServer
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.heads import response
 from lambdadispatch.wire.reader import Limits
