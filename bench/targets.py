@@ -13,8 +13,8 @@ FLAT = 1.25
 """How much more a decision may cost with 100,000 waiting than with 10 to be called flat."""
 
 _OBJECTS = (
-    "more than half of it are system calls, as many as nginx makes; the rest is compiled Python and "
-    "uvloop, spread over six packages: see where the time goes in docs/performance.md"
+    "more than half of it are system calls, as many as nginx makes; the rest is compiled Python "
+    "and uvloop, spread over six packages: see where the time goes in docs/performance.md"
 )
 _TURNS = (
     "load, instances and application take turns on one core, so each hop waits for a turn: compare "
