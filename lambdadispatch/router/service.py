@@ -171,6 +171,9 @@ class RouterService(Service):
             self._progress.ready()
 
     def _failed(self, failure: Failure) -> None:
+        if not self.running:
+            # Told to stop before it had started: what that leaves undone is no failure.
+            return
         self._on_failure(f"lambdadispatch: {failure.getErrorMessage()}")
 
     def _sweep(self) -> None:
