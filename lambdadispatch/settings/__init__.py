@@ -6,7 +6,8 @@ at once in a `SettingsError`.
 
 from lambdadispatch.settings.model import Settings, SettingsError
 from lambdadispatch.settings.reading import load, settings_from
-from lambdadispatch.settings.table import CONFIG, SETTINGS, Derived, Setting
+from lambdadispatch.settings.setting import Derived, Setting
+from lambdadispatch.settings.table import CONFIG, SETTINGS
 
 __all__ = [
     "CONFIG",

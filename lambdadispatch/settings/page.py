@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambdadispatch.settings.table import CONFIG, SETTINGS, Derived, Setting
+from lambdadispatch.settings.setting import Derived, Setting
+from lambdadispatch.settings.table import CONFIG, SETTINGS
 
 _INTRODUCTION = """\
 # Settings

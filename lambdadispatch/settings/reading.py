@@ -8,6 +8,7 @@ from typing import Any
 from lambdadispatch.settings.kinds import RefusedPart
 from lambdadispatch.settings.model import Settings, SettingsError
 from lambdadispatch.settings.rules import RULES, Value
+from lambdadispatch.settings.setting import Derived, Setting
 from lambdadispatch.settings.sources import (
     Spelled,
     plain,
@@ -17,7 +18,7 @@ from lambdadispatch.settings.sources import (
     spelled_keys,
     spelled_variables,
 )
-from lambdadispatch.settings.table import CONFIG, SETTINGS, Derived, Setting
+from lambdadispatch.settings.table import CONFIG, SETTINGS
 
 
 class _Found:

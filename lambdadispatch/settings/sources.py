@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from lambdadispatch.settings.table import CONFIG, PREFIX, SETTINGS, Setting
+from lambdadispatch.settings.setting import PREFIX, Setting
+from lambdadispatch.settings.table import CONFIG, SETTINGS
 
 _BY_NAME = {setting.name: setting for setting in (*SETTINGS, CONFIG)}
 _FILE_NAMES = {setting.name: setting for setting in SETTINGS}

@@ -70,6 +70,15 @@ class StartingTests(SynchronousTestCase):
         self.assertEqual(service.ports["control-port"], CONTROL)
         self.assertGreaterEqual(service.ports["port"] or 0, 40000)
 
+    def test_a_start_that_was_stopped_is_no_failure(self) -> None:
+        service = self.build()
+        service.privilegedStartService()
+        service.startService()
+        service.stopService()
+        self.backend.started.errback(ValueError("stopped before credentials were found"))
+        self.network.pump()
+        self.assertEqual(self.failures, [])
+
     def test_a_backend_that_does_not_start(self) -> None:
         service = self.build()
         service.privilegedStartService()
