@@ -47,7 +47,7 @@ $(COMPILED): $(STAMP) $(shell find lambdadispatch lambda_side -name '*.py')
 	@LAMBDADISPATCH_COMPILE=1 $(BIN)/python setup.py --quiet build --build-base build/made --build-lib build/compiled
 	@touch $@
 
-# Without CASE all that the table of targets needs: about 15 minutes.
+# Without CASE all that the table of targets needs: 10 to 17 minutes.
 # CASE, ROUNDS, SECONDS, CONTENDERS and ROUTER_FLAGS reach it through the environment.
 bench: $(BENCH_STAMP)
 	@$(MAKE) --no-print-directory compile || echo "not compiled: the interpreted router is measured"
