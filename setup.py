@@ -18,6 +18,7 @@ COMPILED = [
     *map(str, Path("lambdadispatch/wire").glob("*.py")),
     *map(str, Path("lambdadispatch/core").glob("*.py")),
     "lambdadispatch/http11/stream.py",
+    "lambdadispatch/http11/exchange.py",
     "lambdadispatch/http11/sinks.py",
     "lambdadispatch/http11/pace.py",
     "lambdadispatch/http11/server.py",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.server_exchange import ServerExchange
 
 OnEnd = Callable[[], None]
@@ -30,7 +31,7 @@ class Host(Protocol):
         """Let go of everything; fires when that is done. What this ends in the midst is cut."""
 
 
-def refuse(exchange: ServerExchange, status: int, reason: str) -> None:
+def refuse(exchange: Exchange, status: int, reason: str) -> None:
     """Answer for an application that cannot: JSON that names this side and one word why."""
     body = b'{"component":"instance","reason":"%b"}\n' % reason.encode("ascii")
     exchange.respond(status, [(b"Content-Type", b"application/json")], body)

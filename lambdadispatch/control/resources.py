@@ -13,8 +13,8 @@ from twisted.web.server import NOT_DONE_YET
 from lambdadispatch.control.claims import DENIAL_STATUS, Claim, Claims, Denial
 from lambdadispatch.control.server import log_denial
 from lambdadispatch.http11 import stream
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.resource import ResourceRequest
-from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
 from lambdadispatch.wire.fields import Fields
 from lambdadispatch.wire.heads import response
@@ -60,7 +60,7 @@ class Denials:
         request.setHeader(*JSON)
         return _reason(reason)
 
-    def note(self, exchange: ServerExchange, reason: str, purpose: str, name: str) -> None:
+    def note(self, exchange: Exchange, reason: str, purpose: str, name: str) -> None:
         """Log and count; the rest of the answer is the caller's."""
         exchange.close_after()
         self._on_denied(reason)
@@ -76,7 +76,7 @@ class Denials:
         )
 
 
-def ask_to_upgrade(exchange: ServerExchange, protocol: bytes) -> int:
+def ask_to_upgrade(exchange: Exchange, protocol: bytes) -> int:
     """Answer 426, which must name the protocol (RFC 9110 section 15.5.22)."""
     body = _reason("upgrade_required")
     lines = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % protocol

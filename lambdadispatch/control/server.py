@@ -16,6 +16,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from lambdadispatch.http11.server import HttpServer
+from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -74,7 +75,11 @@ class ControlServer(HttpServer):
 
     def sweep(self) -> None:
         """One second has passed."""
-        waiting = [each for each in self.connections if each.state is IDLE]
+        waiting = [
+            each
+            for each in self.connections
+            if isinstance(each, ServerConnection) and each.state is IDLE
+        ]
         super().sweep()
         for each in waiting:
             if each.state is CLOSED:

@@ -10,7 +10,7 @@ from collections import Counter
 from enum import StrEnum
 
 from lambdadispatch.front.networks import Networks, plain_host
-from lambdadispatch.http11.server_connection import ServerConnection
+from lambdadispatch.http11.exchange import ServedConnection
 
 
 class Closed(StrEnum):
@@ -41,22 +41,22 @@ class FrontAdmission:
         self._most = most
         self._most_of_address = most_of_address
         self._counts = counts
-        self._open: dict[ServerConnection, str | None] = {}
-        self._by_host: dict[str, set[ServerConnection]] = {}
+        self._open: dict[ServedConnection, str | None] = {}
+        self._by_host: dict[str, set[ServedConnection]] = {}
         self.trusted = trusted
 
-    def opened(self, connection: ServerConnection) -> bool:
+    def opened(self, connection: ServedConnection) -> bool:
         """A connection is there, and who it is from is known; whether to serve it."""
         return self.enter(connection) and self.meet(connection)
 
-    def enter(self, connection: ServerConnection) -> bool:
+    def enter(self, connection: ServedConnection) -> bool:
         """A connection is there; whether to serve it."""
         if self._most and len(self._open) >= self._most:
             return self.refuse(Closed.CONNECTION_LIMIT)
         self._open[connection] = None
         return True
 
-    def meet(self, connection: ServerConnection) -> bool:
+    def meet(self, connection: ServedConnection) -> bool:
         """It is known who the connection is from; whether to serve it."""
         if not self._most_of_address:
             return True
@@ -75,7 +75,7 @@ class FrontAdmission:
         self._counts[reason] += 1
         return False
 
-    def closed(self, connection: ServerConnection) -> None:
+    def closed(self, connection: ServedConnection) -> None:
         """A connection is gone."""
         host = self._open.pop(connection, None)
         if host is not None:

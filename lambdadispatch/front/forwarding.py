@@ -23,8 +23,7 @@ from twisted.internet.interfaces import ISSLTransport
 from lambdadispatch.front.networks import Networks, plain_host
 from lambdadispatch.front.request_ids import NO_NAMES, RequestIds
 from lambdadispatch.front.traces import Traces
-from lambdadispatch.http11.server_connection import ServerConnection
-from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.http11.exchange import Exchange, ServedConnection
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.fields import CLAIMS, Fields, NameSet
 from lambdadispatch.wire.forwarded import (
@@ -163,9 +162,9 @@ class Forwarding:
         """Fields that answers get from here and that applications' own therefore lose."""
         return self._ids.names if self._ids.names is not NO_NAMES else None
 
-    def arrived(self, exchange: ServerExchange) -> None:
+    def arrived(self, exchange: Exchange) -> None:
         """A request came, or what could not be read as one: whatever it is answered has its id."""
-        connection = exchange.connection
+        connection = exchange.came_on
         origin = connection.origin or self._meet(connection)
         head = exchange.head
         if origin.trusted and head is not None:
@@ -173,14 +172,14 @@ class Forwarding:
         else:
             exchange.own_lines = self._next_line()
 
-    def send_on(self, exchange: ServerExchange) -> bytes:
+    def send_on(self, exchange: Exchange) -> bytes:
         """The request goes to an application: take away what is not to reach it, and return the
         lines to add. To be called once for each request: one that is sent again has them.
         """
         head = exchange.head
         assert head is not None, "what could not be read is not sent on"
         fields = head.fields
-        connection = exchange.connection
+        connection = exchange.came_on
         origin: Origin = connection.origin or self._meet(connection)
         names = self._trusted_names if origin.trusted else self._untrusted_names
         lines = origin.lines if fields.hosts is origin.hosts else origin.lines_for(fields)
@@ -201,7 +200,7 @@ class Forwarding:
             known = self._names[trusted, also] = names | also
         return known
 
-    def _meet(self, connection: ServerConnection) -> Origin:
+    def _meet(self, connection: ServedConnection) -> Origin:
         """The first request of a connection is there: find out where it is from."""
         host = plain_host(getattr(connection.peer, "host", None))
         secure = ISSLTransport.providedBy(connection.transport)

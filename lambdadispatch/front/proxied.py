@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from lambdadispatch.front.admission import Closed, FrontAdmission
+from lambdadispatch.http11.exchange import ServedConnection
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.wire.errors import RemoteProtocolError
@@ -24,7 +25,7 @@ from lambdadispatch.wire.proxy_protocol import Proxied, read_proxy_header
 class ProxyAdmission(FrontAdmission):
     """The address of a connection that is there is the proxy's: its limit waits for the header."""
 
-    def opened(self, connection: ServerConnection) -> bool:
+    def opened(self, connection: ServedConnection) -> bool:
         """A connection of a proxy is there; whether to serve it."""
         host = getattr(connection.peer, "host", None)
         if self.trusted and host not in self.trusted:

@@ -17,8 +17,8 @@ from typing import Final
 from typing import Protocol as Interface
 
 from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.relay import LOSSES, NACKED, Refuse, Relay, RelayOutcome
-from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import IDEMPOTENT
 
@@ -54,7 +54,7 @@ class FrontRelay(Relay):
 
     def __init__(
         self,
-        exchange: ServerExchange,
+        exchange: Exchange,
         connection: ClientConnection,
         refuse: Refuse,
         on_outcome: Callable[[RelayOutcome], None],

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.server_connection import HELD_OCTETS
-from lambdadispatch.http11.server_exchange import ServerExchange
 
 
 class Refused(Exception):
@@ -72,7 +72,7 @@ class Request:
         "since",
     )
 
-    def __init__(self, exchange: ServerExchange, receiver: Receiver) -> None:
+    def __init__(self, exchange: Exchange, receiver: Receiver) -> None:
         self.exchange = exchange
         self.parked: Deferred[ClientConnection] | None = None
         self.channel: ClientConnection | None = None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from lambdadispatch.wire.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from lambdadispatch.http11.server_connection import ServerConnection
+    from lambdadispatch.http11.exchange import ServedConnection
 
 GRACE_SWEEPS: Final = 20
 """Sweeps over which the rate of a body is averaged."""
@@ -60,10 +60,10 @@ def body_too_slow(limits: ConnectionLimits) -> RemoteProtocolError:
 class Admission(Protocol):
     """Decides which connections are served."""
 
-    def opened(self, connection: ServerConnection) -> bool:
+    def opened(self, connection: ServedConnection) -> bool:
         """A connection is there; whether to serve it, else it is cut."""
 
-    def closed(self, connection: ServerConnection) -> None:
+    def closed(self, connection: ServedConnection) -> None:
         """It is gone. Also told of one that was not served."""
 
 

@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
+from lambdadispatch.http11.exchange import CLIENT_GONE, CLIENT_STALLED, Exchange
 from lambdadispatch.wire.exchange_state import CLOSED, OPEN, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
@@ -83,7 +83,7 @@ _UNSENT: Final = frozenset([OPEN, UPLOADING])
 LOSSES: Final = frozenset(["lost", "closed", "cut", "cut_short", NACKED])
 """Reasons of ``server_lost`` other than a broken rule."""
 
-Refuse = Callable[[ServerExchange, int, str], None]
+Refuse = Callable[[Exchange, int, str], None]
 """Answers an exchange with a status and a reason in one word."""
 
 
@@ -110,7 +110,7 @@ class Relay:
 
     def __init__(
         self,
-        exchange: ServerExchange,
+        exchange: Exchange,
         connection: ClientConnection,
         refuse: Refuse,
         on_outcome: Callable[[RelayOutcome], None],

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
 
-from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.wire.heads import RequestHead
 
 log = Logger()
@@ -36,7 +36,7 @@ class ResourceRequest:
         "uri",
     )
 
-    def __init__(self, exchange: ServerExchange, head: RequestHead) -> None:
+    def __init__(self, exchange: Exchange, head: RequestHead) -> None:
         self.exchange = exchange
         self.head = head
         self.method = head.method
@@ -90,7 +90,7 @@ class ResourceServer:
     def __init__(self, root: IResource) -> None:
         self._root = root
 
-    def on_request(self, exchange: ServerExchange) -> None:
+    def on_request(self, exchange: Exchange) -> None:
         """For HttpServer: a head is complete."""
         head = exchange.head
         assert head is not None, "a request without a head is refused, not rendered"

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 
+from lambdadispatch.http11.exchange import ServedConnection
 from lambdadispatch.http11.pace import (
     NO_LIMITS,
     Admission,
@@ -60,7 +61,7 @@ class HttpServer(Factory):
         self.answer_names = answer_names
         self.reader = reader
         self._make = make
-        self.connections: set[ServerConnection] = set()
+        self.connections: set[ServedConnection] = set()
         self.sweeps = 0
         self._draining = False
         self._emptied: Deferred[None] | None = None
@@ -90,7 +91,7 @@ class HttpServer(Factory):
             if not connection.is_closing:
                 connection.cut()
 
-    def closed(self, connection: ServerConnection) -> None:
+    def closed(self, connection: ServedConnection) -> None:
         """From a connection: it is gone, or another protocol's."""
         self.connections.discard(connection)
         if self._emptied is not None and not self.connections:

@@ -15,20 +15,21 @@ one timer object a connection (see ``HttpServer.sweep``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
+from lambdadispatch.http11.exchange import ServedConnection
 from lambdadispatch.http11.pace import (
     Pace,
     body_too_slow,
     head_timeout,
 )
 from lambdadispatch.http11.server_exchange import CLIENT_GONE, CLIENT_STALLED, ServerExchange
-from lambdadispatch.http11.stream import StreamProtocol, Successor
+from lambdadispatch.http11.stream import Successor
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.exchange_state import (
     CLOSED,
@@ -54,7 +55,7 @@ JOINED_OCTETS: Final = 4096
 LINGER_SWEEPS: Final = 2
 
 
-class ServerConnection(StreamProtocol):
+class ServerConnection(ServedConnection):
     """One client connection; made by HttpServer."""
 
     def __init__(self, server: HttpServer) -> None:
@@ -64,7 +65,6 @@ class ServerConnection(StreamProtocol):
         self.state = IDLE
         self.exchange: ServerExchange | None = None
         self.closing = False
-        self.origin: Any = None
         self._requests_left = server.connection_limits.requests
         self.idle_since = server.sweeps
         self._reader = server.reader(server.limits)

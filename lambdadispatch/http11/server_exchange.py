@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from lambdadispatch.http11.exchange import CLIENT_GONE, CLIENT_STALLED, Exchange, without_own
 from lambdadispatch.http11.sinks import RequestSink
 from lambdadispatch.wire.errors import LocalProtocolError
 from lambdadispatch.wire.exchange_state import ANSWERING, CLOSED, OPEN
@@ -23,14 +24,11 @@ from lambdadispatch.wire.heads import (
 )
 
 if TYPE_CHECKING:
+    from lambdadispatch.http11.exchange import ServedConnection
     from lambdadispatch.http11.server_connection import ServerConnection
     from lambdadispatch.http11.stream import Successor
 
-CLIENT_GONE: Final = "client_gone"
-"""Why an exchange ended with its connection, when the peer broke no rule."""
-
-CLIENT_STALLED: Final = "client_stalled"
-"""Why an exchange ended whose client did not read its answer."""
+__all__ = ["CLIENT_GONE", "CLIENT_STALLED", "ServerExchange"]
 
 DISCARDED_OCTETS: Final = 65536
 """A declared body up to this is read and passed over to keep a connection; past it, closed."""
@@ -38,53 +36,22 @@ DISCARDED_OCTETS: Final = 65536
 _NO_BODY: Final = -3
 
 
-class ServerExchange:
-    """A request and the writing of its response.
+class ServerExchange(Exchange):
+    """The one exchange at a time of a connection of HTTP/1.1; ``connection`` is what it came on."""
 
-    Someone ``take``s the request to be given its body; until then the body waits. The response
-    is ``answer`` (once), ``write`` (any number), ``end`` (once); ``interim`` may come before.
-    ``answer`` alone sends nothing: its head leaves with the first data, at ``flush`` or ``end``.
-    ``connection`` is what it came on; ``own_lines`` are whole field lines that the answer gets,
-    whoever makes it.
-    """
-
-    __slots__ = (
-        "_asked",
-        "_held",
-        "_keep",
-        "_left",
-        "_sink",
-        "answer_begun",
-        "answer_ended",
-        "body_paused",
-        "connection",
-        "discarding",
-        "head",
-        "on_lost",
-        "own_lines",
-        "slow",
-    )
+    __slots__ = ("_held", "_keep", "_left", "connection")
 
     def __init__(self, connection: ServerConnection, head: RequestHead | None) -> None:
+        super().__init__(head)
         self.connection = connection
-        self._sink: RequestSink | None = None
         self._held = b""
         self._keep = head is not None and head.keep_alive
         self._left = 0
-        self.head = head
-        self._asked = False
-        self.answer_begun = False
-        self.answer_ended = False
-        self.body_paused = False
-        self.discarding = False
-        self.slow = False
-        self.own_lines = b""
-        self.on_lost: Callable[[str], None] | None = None
 
     @property
-    def peer(self) -> str:
-        """The client's address, for logs."""
-        return str(getattr(self.connection.peer, "host", "unknown"))
+    def came_on(self) -> ServedConnection:
+        """The connection that it came on."""
+        return self.connection
 
     # -- the request
 
@@ -97,21 +64,12 @@ class ServerExchange:
         if self.connection.state is not ANSWERING and self.takes_body:
             self.connection.body_wanted()
 
-    def release(self) -> None:
-        """Tell its sink nothing more."""
-        self._sink = None
-
     def discard(self) -> None:
         """Pass over the rest of the body."""
         self._sink = None
         self.discarding = True
         self.body_paused = False
         self.connection.body_wanted()
-
-    @property
-    def takes_body(self) -> bool:
-        """Whether the connection should read on in the body."""
-        return (self._sink is not None or self.discarding) and not self.body_paused
 
     def pause_body(self) -> None:
         """Hold the client back."""
@@ -123,39 +81,6 @@ class ServerExchange:
         self.body_paused = False
         self.connection.body_wanted()
 
-    def request_data(self, data: bytes) -> None:
-        """From the connection."""
-        self._asked = True
-        if self._sink is not None:
-            self._sink.request_data(data)
-
-    def request_end(self, trailers: Pairs) -> None:
-        """From the connection."""
-        if self._sink is not None:
-            self._sink.request_end(trailers)
-
-    def client_slow(self) -> None:
-        """From the connection."""
-        self.slow = True
-        if self._sink is not None:
-            self._sink.client_slow()
-
-    def client_ready(self) -> None:
-        """From the connection."""
-        self.slow = False
-        if self._sink is not None:
-            self._sink.client_ready()
-
-    def connection_lost(self, reason: str) -> None:
-        """From the connection: it ended before this exchange had. ``reason`` is CLIENT_GONE or
-        the rule that the request broke.
-        """
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.client_lost(reason)
-        elif self.on_lost is not None and not self.answer_ended:
-            self.on_lost(reason)
-
     # -- the response
 
     def interim(self, head: ResponseHead) -> None:
@@ -163,11 +88,6 @@ class ServerExchange:
         self._asked = True
         if self._live and not self.answer_begun and self.head is not None and self.head.minor:
             self.connection.transport.write(render_response(head, None))
-
-    @property
-    def holds_back(self) -> bool:
-        """Whether the client waits for a 100 before it sends its body (RFC 9110 10.1.1)."""
-        return not self._asked and self.head is not None and self.head.fields.expects_continue
 
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
         """Begin the response. ``extra`` are whole field lines to add.
@@ -180,19 +100,10 @@ class ServerExchange:
         self._keep = self._keep and framing != TO_CLOSE and not self.connection.closing
         self._left = _NO_BODY if framing is None else framing
         if self.own_lines:
-            head = self._without_own(head)
+            head = without_own(head, self.connection.server.answer_names)
         extra += self.own_lines + self._persistence()
         self._held = render_response(head, framing, extra)
         self.answer_begun = True
-
-    def _without_own(self, head: ResponseHead) -> ResponseHead:
-        """The head without those of its fields that ``own_lines`` give."""
-        names = self.connection.server.answer_names
-        fields = head.fields
-        kept = fields if names is None else fields.passing_over(names)
-        if kept is fields:
-            return head
-        return ResponseHead(head.status, head.reason, head.minor, kept, head.body)
 
     def _framing(self, head: ResponseHead) -> int | None:
         if head.status in BODILESS or (self.head is not None and self.head.method == b"HEAD"):
@@ -253,7 +164,7 @@ class ServerExchange:
         keep = self._keep = self._keep and not connection.closing
         extra = self.own_lines
         if extra:
-            head = self._without_own(head)
+            head = without_own(head, self.connection.server.answer_names)
         if not keep or self.head is None or not self.head.minor:
             extra += self._persistence()
         rendered = render_response(head, len(body), extra)
