@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from importlib.util import find_spec
 from math import ceil
+from typing import Any
+
+from txaio.tx import make_logger
 
 from lambdadispatch.front.admission import FrontAdmission
 from lambdadispatch.front.forwarding import Forwarding
@@ -13,13 +17,14 @@ from lambdadispatch.front.networks import Networks
 from lambdadispatch.front.proxied import ProxiedConnection, ProxyAdmission
 from lambdadispatch.front.request_ids import RequestIds
 from lambdadispatch.front.traces import Traces
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.pace import ConnectionLimits
 from lambdadispatch.http11.server import HttpServer
-from lambdadispatch.http11.server_connection import ServerConnection
-from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.reader import UNLIMITED, Limits
+
+log = make_logger()
 
 _ID_BITS = 64
 """Random bits in the ids of one router: two of them will not give the same ids."""
@@ -45,31 +50,44 @@ def make_forwarding(
 
 def front_server(
     settings: Settings,
-    on_request: Callable[[ServerExchange], None],
-    on_refused: Callable[[ServerExchange, RemoteProtocolError], None],
+    on_request: Callable[[Exchange], None],
+    on_refused: Callable[[Exchange, RemoteProtocolError], None],
     forwarding: Forwarding,
     counts: Counter[str],
 ) -> HttpServer:
     """The server of the client port. ``counts`` counts connections that are closed unserved."""
-    proxied = settings.proxy_protocol == "on"
-    make: Callable[[HttpServer], ServerConnection] = (
-        ProxiedConnection if proxied else ServerConnection
-    )
-    return HttpServer(
-        on_request,
-        on_refused,
-        limits=_message_limits(settings),
-        patience=round(settings.keep_alive_timeout),
-        connection_limits=ConnectionLimits(
+    options: dict[str, Any] = {
+        "limits": _message_limits(settings),
+        "patience": round(settings.keep_alive_timeout),
+        "connection_limits": ConnectionLimits(
             ceil(settings.head_timeout),
             settings.body_rate_minimum,
             settings.requests_per_connection_limit or 0,
             ceil(settings.client_stall_timeout),
         ),
-        admission=_admission(settings, counts),
-        answer_names=forwarding.answer_names,
-        make=make,
-    )
+        "admission": _admission(settings, counts),
+        "answer_names": forwarding.answer_names,
+    }
+    if settings.proxy_protocol == "on":
+        return HttpServer(on_request, on_refused, make=ProxiedConnection, **options)
+    if not offers_http2(settings):
+        return HttpServer(on_request, on_refused, **options)
+    # Only here: without it the library is not needed, and takes memory.
+    from lambdadispatch.http2.rules import Http2Rules  # noqa: PLC0415
+    from lambdadispatch.http2.server import NegotiatingServer  # noqa: PLC0415
+
+    rules = Http2Rules(on_request, on_refused, settings.http2_stream_limit)
+    return NegotiatingServer(rules, **options)
+
+
+def offers_http2(settings: Settings) -> bool:
+    """Whether the front offers HTTP/2 where TLS lets clients choose."""
+    if settings.http2 == "off":
+        return False
+    if find_spec("h2") is None:
+        log.warn("http2 is on, but the package h2 is missing: only HTTP/1.1 is offered")
+        return False
+    return True
 
 
 def _message_limits(settings: Settings) -> Limits:

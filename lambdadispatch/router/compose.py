@@ -21,6 +21,7 @@ from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.request import Request
 from lambdadispatch.front.resource import FrontResource
+from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.resource import ResourceServer
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_exchange import ServerExchange
@@ -124,7 +125,7 @@ def _octets(request: Hashable) -> int:
 def _front(
     settings: Settings, router: Router, counts: Counts, forwarding: Forwarding
 ) -> HttpServer:
-    def refused(exchange: ServerExchange, error: RemoteProtocolError) -> None:
+    def refused(exchange: Exchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
             counts.refused_heads[error.reason] += 1
             forwarding.arrived(exchange)

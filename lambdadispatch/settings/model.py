@@ -87,6 +87,8 @@ class Settings:
     connection_limit: int | None
     connections_per_address_limit: int | None
     requests_per_connection_limit: int | None
+    http2: str
+    http2_stream_limit: int
     transport: str
     access_log: bool
     local_function_timeout: float

@@ -415,6 +415,13 @@ SETTINGS = (
         None,
         "Requests after which a client's connection is closed.",
     ),
+    Setting("http2", kinds.word("on", "off"), "on", "Offer HTTP/2 to clients that come over TLS."),
+    Setting(
+        "http2_stream_limit",
+        kinds.whole(1, 1000),
+        100,
+        "Most requests that may be open at once on a connection of HTTP/2.",
+    ),
     Setting(
         "transport",
         kinds.word("auto", "uvloop", "twisted"),

@@ -45,8 +45,7 @@ class RequestReader(MessageReader):
             )
 
     def _parse_head(self, block: bytes) -> Event:
-        parse = _parse_remembered if len(block) <= REMEMBERED_BYTES else _parse
-        head = parse(block, self._limits.fields)
+        head = parse_request(block, self._limits.fields)
         self._start_body(head.body, head.fields)
         return head
 
@@ -86,6 +85,15 @@ def _longer_target(limit: int) -> re.Pattern[bytes]:
 # A client that asks for the same again, as many do, sends the same octets again.
 _parse_remembered = lru_cache(maxsize=REMEMBERED_BLOCKS)(_parse)
 remembered_whole = lru_cache(maxsize=REMEMBERED_BLOCKS)(_whole)
+
+
+def parse_request(block: bytes, most: int) -> RequestHead:
+    """The request whose head is ``block``, request line and field lines, each ending in CRLF, with
+    at most so many fields. RemoteProtocolError for all that is not as it must be.
+    """
+    if len(block) <= REMEMBERED_BYTES:
+        return _parse_remembered(block, most)
+    return _parse(block, most)
 
 
 def _bad_request_line(block: bytes) -> RemoteProtocolError:

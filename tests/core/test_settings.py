@@ -180,6 +180,8 @@ CASES: dict[str, Case] = {
     "connection_limit": optional(1, 10_000_000),
     "connections_per_address_limit": optional(1, 10_000_000),
     "requests_per_connection_limit": optional(1, 10_000_000),
+    "http2": text(["on", "off"], ["", "On", "h2c"]),
+    "http2_stream_limit": whole(1, 1000),
     "transport": text(["auto", "uvloop", "twisted"], ["", "libuv", "epoll"]),
     "access_log": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],

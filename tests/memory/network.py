@@ -93,10 +93,14 @@ class MemoryNetwork:
         """Name a place to connect to."""
         return MemoryClientEndpoint(self, host, port)
 
-    def connect(self, protocol: IProtocol, port: int, host: str = "127.0.0.1") -> MemoryTransport:
-        """Connect ``protocol`` at once, without a pump. Errors as of ``open_link``."""
+    def connect(
+        self, protocol: IProtocol, port: int, host: str = "127.0.0.1", agreed: bytes | None = None
+    ) -> MemoryTransport:
+        """Connect ``protocol`` at once, without a pump. Errors as of ``open_link``. ``agreed`` is
+        what ALPN would have agreed on over TLS, for the server to see.
+        """
         link, listener, addresses = self.open_link(host, port)
-        listener.accept(link, addresses)
+        listener.accept(link, addresses, agreed)
         transport = self.attach(link, "client", protocol, addresses, _nothing)
         protocol.makeConnection(transport)
         return transport
@@ -233,13 +237,16 @@ class MemoryPort:
         """Tell whether ``host`` shares an address with this port."""
         return host == self.host or host in ANY_HOST or self.host in ANY_HOST
 
-    def accept(self, link: Link, addresses: dict[Side, IPv4Address]) -> None:
+    def accept(
+        self, link: Link, addresses: dict[Side, IPv4Address], agreed: bytes | None = None
+    ) -> None:
         """Build the server's protocol; errors in it are logged, as ``tcp.Port`` does."""
         protocol: IProtocol | None = None
         try:
             protocol = self._factory.buildProtocol(addresses["client"])
             if protocol is not None:
                 transport = self._network.attach(link, "server", protocol, addresses, _nothing)
+                transport.negotiatedProtocol = agreed
                 protocol.makeConnection(transport)
         except Exception:
             log.err()

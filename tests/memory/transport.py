@@ -119,8 +119,11 @@ class Poller:
 class MemoryTransport(tcp.Connection):
     """A Twisted TCP transport whose socket is a ``MemorySocket``.
 
-    ``lost`` is called once, after the protocol's ``connectionLost``.
+    ``lost`` is called once, after the protocol's ``connectionLost``. ``negotiatedProtocol`` is
+    there to be set, as if this were TLS.
     """
+
+    negotiatedProtocol: bytes | None = None
 
     def __init__(
         self,

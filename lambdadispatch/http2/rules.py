@@ -1,0 +1,19 @@
+"""What the connections of one server have in common beside what HTTP/1.1 has too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lambdadispatch.http11.exchange import Exchange
+from lambdadispatch.wire.errors import RemoteProtocolError
+
+
+class Http2Rules(NamedTuple):
+    """Who is told of requests, as by HttpServer, and how many streams one connection may have open
+    at once.
+    """
+
+    on_request: Callable[[Exchange], None]
+    on_refused: Callable[[Exchange, RemoteProtocolError], None]
+    streams: int = 100
