@@ -1,4 +1,4 @@
-"""A client of HTTP/2 in memory: the library's own client side over a ``MemoryTransport``.
+"""A client of HTTP/2 in memory: the library's own client side over a MemoryTransport.
 
 It reads what it is sent as strictly as the library does, and sends what it is told to.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from h2 import events
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.settings import SettingCodes, Settings
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -88,6 +88,8 @@ class Http2Client(Protocol):
     def _on_event(self, event: events.Event) -> None:
         if isinstance(event, events.ConnectionTerminated):
             self.goaway = (int(event.error_code or 0), event.last_stream_id or 0)
+            # The library takes it for the end of what runs as well.
+            self.state.state_machine.state = ConnectionState.CLIENT_OPEN
         elif isinstance(event, events.PingAckReceived):
             self.pongs += 1
         elif isinstance(
