@@ -136,10 +136,6 @@ class Http2Connection(ServedConnection):
                 self._take(piece)
         except RemoteProtocolError as error:
             self._break(error.reason, FRAME_SIZE_ERROR)
-        except H2Error as error:
-            # It has made its own GOAWAY.
-            log.debug("HTTP/2 of {peer} is broken: {error}", peer=self.peer, error=error)
-            self._break(BROKEN)
         finally:
             self._busy = False
         self._write()
@@ -194,7 +190,14 @@ class Http2Connection(ServedConnection):
             log.info("HTTP/2 of {peer}: {reason}", peer=self.peer, reason=UNCALM)
             self._break(UNCALM, ENHANCE_YOUR_CALM)
             return
-        for event in self._state.receive_data(piece.octets):
+        try:
+            came = self._state.receive_data(piece.octets)
+        except H2Error as error:
+            # The library has made the GOAWAY.
+            log.debug("HTTP/2 of {peer} is broken: {error}", peer=self.peer, error=error)
+            self._break(BROKEN)
+            return
+        for event in came:
             self._on_event(event)
 
     def _on_event(self, event: events.Event) -> None:
@@ -206,10 +209,6 @@ class Http2Connection(ServedConnection):
             self.writing.send_waiting()
         elif isinstance(event, events.TrailersReceived):
             self._trailers_came(event)
-        elif isinstance(event, events.StreamEnded):
-            exchange = self.exchanges.get(event.stream_id or 0)
-            if exchange is not None and not exchange.request_ended:
-                self._body_ended(exchange, ())
         elif isinstance(event, events.StreamReset):
             exchange = self.exchanges.get(event.stream_id or 0)
             if exchange is not None:
@@ -251,20 +250,27 @@ class Http2Connection(ServedConnection):
         exchange = self.exchanges.get(event.stream_id or 0)
         if exchange is None:
             return
+        # First, for the window of a stream that has ended cannot be opened.
+        exchange.request_ended = event.stream_ended is not None
         try:
             exchange.body_came(event.data or b"", size)
         except RemoteProtocolError as error:
-            exchange.request_ended = event.stream_ended is not None
             self.refuse(exchange, error)
+            return
+        if exchange.request_ended:
+            self._body_ended(exchange, ())
 
     def _trailers_came(self, event: events.TrailersReceived) -> None:
         exchange = self.exchanges.get(event.stream_id or 0)
-        if exchange is None or exchange.head is None:
+        if exchange is None:
+            return
+        exchange.request_ended = True
+        if exchange.head is None:
+            self._body_ended(exchange, ())
             return
         try:
             trailers = trailers_from(self._pairs(event.headers), exchange.head, self.limits)
         except RemoteProtocolError as error:
-            exchange.request_ended = True
             self.refuse(exchange, error)
             return
         self._body_ended(exchange, trailers)

@@ -165,7 +165,6 @@ class StreamExchange(Exchange):
 
     def body_ended(self, trailers: Pairs) -> None:
         """END_STREAM came. RemoteProtocolError if the body is shorter than was declared."""
-        self.request_ended = True
         head = self.head
         if head is None or self.discarding:
             return

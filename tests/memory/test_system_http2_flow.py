@@ -1,0 +1,210 @@
+"""Flow control of HTTP/2 through the whole system: whoever is slow holds back the other end, and
+what is held on the way is bounded.
+"""
+
+from __future__ import annotations
+
+from lambdadispatch.http2.connection import Http2Connection
+from lambdadispatch.http2.exchange import StreamExchange
+from tests.memory.http2_case import Http2Case
+from tests.memory.http2_client import Http2Client, Response
+
+LARGE = 1 << 20
+WINDOW = 65535
+READ = 65536
+"""What one read brings at most, which a source may write after it was told to stop."""
+
+
+class FlowCase(Http2Case):
+    def served(self) -> Http2Connection:
+        """The router's end of the one connection."""
+        (connection,) = self.system.parts.front.connections
+        assert isinstance(connection, Http2Connection)
+        return connection
+
+    def waiting(self) -> int:
+        """Octets of answers that the router holds for the connection's windows."""
+        return sum(sum(map(len, each.pending)) for each in self.served().exchanges.values())
+
+    def held(self) -> int:
+        """Octets of bodies that the router holds for those who take them."""
+
+        def of(exchange: StreamExchange) -> int:
+            return sum(len(data) for data, _ in exchange._held)
+
+        return sum(of(each) for each in self.served().exchanges.values())
+
+    def download(self, client: Http2Client, octets: int = LARGE) -> Response:
+        """An application that writes all it has, as fast as it is let."""
+        answer = self.begin(client, b"/x")
+        call = self.call
+        call.begin(200, (b"Content-Length", b"%d" % octets))
+        left = [octets]
+
+        def more() -> None:
+            while left[0] and not call.slow:
+                size = min(left[0], 16384)
+                left[0] -= size
+                call.write(bytes(size))
+            if not left[0] and not call.exchange.answer_ended:
+                call.end()
+
+        call.on_ready = more
+        more()
+        self.network.pump()
+        return answer
+
+
+class DownloadTests(FlowCase):
+    def test_a_window_that_stays_closed_holds_the_application_back(self) -> None:
+        self.build()
+        client = self.connect(takes=False)
+        answer = self.download(client)
+        self.assertEqual(len(answer.body), WINDOW)
+        self.assertTrue(self.call.slow)
+        self.assertLessEqual(self.waiting(), READ)
+        stuck = self.waiting()
+        self.advance(20)
+        self.assertEqual((len(answer.body), self.waiting()), (WINDOW, stuck))
+        client.takes = True
+        client.open(client.number(answer))
+        self.network.pump()
+        self.assertEqual((len(answer.body), answer.ended), (LARGE, True))
+        self.assertEqual(self.outcomes(), {"answered": 1})
+
+    def test_tiny_windows(self) -> None:
+        self.build()
+        client = self.connect(window=7)
+        answer = self.download(client, 3000)
+        self.assertEqual((len(answer.body), answer.ended), (3000, True))
+        self.assertIsNone(client.goaway)
+
+    def test_a_window_of_nothing_at_first(self) -> None:
+        self.build()
+        client = self.connect(window=0, takes=False)
+        answer = self.begin(client, b"/now")
+        self.assertEqual((answer.status, answer.body, answer.ended), (200, b"", False))
+        client.state.increment_flow_control_window(2, client.number(answer))
+        client.flush()
+        self.network.pump()
+        self.assertEqual((answer.body, answer.ended), (b"no", False))
+        client.state.increment_flow_control_window(1, client.number(answer))
+        client.flush()
+        self.network.pump()
+        self.assertEqual((answer.body, answer.ended), (b"now", True))
+
+    def test_trailers_wait_for_the_body(self) -> None:
+        self.build()
+        client = self.connect(window=0)
+        answer = self.begin(client, b"/x")
+        self.call.begin()
+        self.call.write(b"body")
+        self.call.end(((b"x-sum", b"1"),))
+        self.network.pump()
+        self.assertIsNone(answer.trailers)
+        client.state.increment_flow_control_window(4, client.number(answer))
+        client.flush()
+        self.network.pump()
+        self.assertEqual((answer.body, answer.trailers), (b"body", [(b"x-sum", b"1")]))
+        self.assertTrue(answer.ended)
+
+    def test_one_closed_window_does_not_hold_the_others(self) -> None:
+        self.build()
+        client = self.connect(takes=False)
+        client.state.increment_flow_control_window(LARGE)
+        slow = self.download(client)
+        self.assertEqual(len(slow.body), WINDOW)
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+        client.reset(slow)
+        self.network.pump()
+        self.assertEqual(self.waiting(), 0)
+
+    def test_streams_take_turns(self) -> None:
+        self.build()
+        client = self.connect(takes=False)
+        large = self.download(client)
+        small = self.begin(client, b"/x")
+        self.call.respond(bytes(16384))
+        self.network.pump()
+        # The connection's window is used up: both wait for it.
+        self.assertEqual((len(large.body), len(small.body)), (WINDOW, 0))
+        client.state.increment_flow_control_window(LARGE, client.number(large))
+        client.state.increment_flow_control_window(40000)
+        client.flush()
+        self.network.pump()
+        self.assertTrue(small.ended)
+        self.assertGreater(len(large.body), WINDOW)
+
+    def test_a_client_that_reads_nothing_of_its_connection(self) -> None:
+        self.build()
+        client = self.connect(window=1 << 24)
+        client.state.increment_flow_control_window(1 << 24)
+        client.flush()
+        self.network.pump()
+        client.transport.pauseProducing()
+        answer = self.download(client, 4 * LARGE)
+        self.assertTrue(self.call.slow)
+        self.assertLessEqual(self.waiting(), READ)
+        client.transport.resumeProducing()
+        self.network.pump()
+        self.assertEqual((len(answer.body), answer.ended), (4 * LARGE, True))
+
+
+class UploadTests(FlowCase):
+    def test_a_body_waits_with_its_window_closed_until_there_is_a_channel(self) -> None:
+        self.build(cold_start=5)
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"PUT", body=bytes(LARGE))
+        self.assertEqual(client.unsent(answer), LARGE - WINDOW)
+        self.assertEqual(self.held(), WINDOW)
+        self.advance(6)
+        self.assertEqual((len(self.call.body), self.call.whole), (LARGE, True))
+        self.assertEqual(self.held(), 0)
+        self.call.respond(b"ok")
+        self.network.pump()
+        self.assertEqual(answer.body, b"ok")
+
+    def test_bodies_that_wait_do_not_stop_others(self) -> None:
+        self.build(max_instances=1, max_concurrent_count=1)
+        client = self.connect()
+        first = self.begin(client, b"/x")
+        waiting = [self.begin(client, b"/now", method=b"PUT", body=bytes(LARGE)) for _ in range(30)]
+        self.assertEqual(self.held(), 30 * WINDOW)
+        self.host.calls[0].respond(b"ok")
+        self.advance(1)
+        self.assertTrue(first.ended)
+        self.assertEqual([each.body for each in waiting], [b"now"] * 30)
+
+    def test_a_slow_application_holds_the_client_back(self) -> None:
+        self.build()
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"PUT", body=b"", end=False)
+        self.call.exchange.pause_body()
+        self.more(client, answer, bytes(LARGE), end=True)
+        # Two sockets and their buffers are full, and the stream's window is closed.
+        unsent = client.unsent(answer)
+        self.assertGreater(unsent, LARGE // 4)
+        self.assertLessEqual(self.held(), WINDOW)
+        self.advance(10)
+        self.assertEqual(client.unsent(answer), unsent)
+        self.call.exchange.resume_body()
+        self.network.pump()
+        self.assertEqual((len(self.call.body), self.call.whole), (LARGE, True))
+        self.call.respond()
+
+    def test_an_echo(self) -> None:
+        self.build()
+        client = self.connect()
+        data = bytes(range(256)) * 2048
+        answer = self.begin(client, b"/echo", method=b"POST", body=data)
+        self.assertEqual((answer.body == data, answer.ended), (True, True))
+
+
+class PiecewiseEchoTests(FlowCase):
+    chunk = 5
+
+    def test_an_echo(self) -> None:
+        self.build()
+        data = bytes(range(256)) * 4
+        answer = self.begin(self.connect(), b"/echo", method=b"POST", body=data)
+        self.assertEqual((answer.body, answer.ended), (data, True))
