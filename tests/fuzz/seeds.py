@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz import readers, whole
+from tests.fuzz.http2 import http2
 from tests.hostile.answers import ANSWERS
+from tests.hostile.http2_requests import HTTP2_REQUESTS
 from tests.hostile.table import REQUESTS
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -20,6 +22,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "payload": readers.payload,
     "front": whole.front,
     "control": whole.control,
+    "http2": http2,
 }
 
 VALUES = (
@@ -86,6 +89,13 @@ TOKENS = (
     b"null",
     b"1e999",
     b"\\ud800",
+    b"\x00\x00\x00\x00\x01\x00\x00\x00\x03",
+    b"\x00\x00\x05\x00\x01\x00\x00\x00\x03",
+    b"\x00\x00\x04\x03\x00\x00\x00\x00\x03\x00\x00\x00\x08",
+    b"\x00\x00\x04\x08\x00\x00\x00\x00\x03\x00\x00\x00\x01",
+    b"\x00\x00\x08\x06\x00\x00\x00\x00\x00",
+    b"\x01\x05\x00\x00\x00\x05",
+    b"\x82\x87\x84\x41\x01a",
 )
 
 
@@ -104,6 +114,8 @@ def _tables(target: str) -> list[bytes]:
         return [case.raw for case in REQUESTS if len(case.raw) <= LARGEST]
     if target == "responses":
         return [case.raw for case in ANSWERS if len(case.raw) <= LARGEST]
+    if target == "http2":
+        return [case.raw for case in HTTP2_REQUESTS if len(case.raw) <= LARGEST]
     if target == "session":
         return list(SESSION_LINES)
     if target == "payload":

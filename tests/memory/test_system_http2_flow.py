@@ -200,6 +200,32 @@ class UploadTests(FlowCase):
         self.assertEqual((answer.body == data, answer.ended), (True, True))
 
 
+class WindowTests(FlowCase):
+    def test_a_client_that_sends_past_the_window_of_a_stream(self) -> None:
+        self.build(cold_start=5)
+        client = self.connect()
+        self.begin(client, b"/x", method=b"PUT", body=bytes(WINDOW), end=False)
+        self.assertIsNone(client.goaway)
+        client.transport.write(b"\x00\x00\x01\x00\x00\x00\x00\x00\x01x")
+        self.network.pump()
+        self.assertEqual(client.goaway, (3, 1))
+        self.assertIsNotNone(client.lost)
+        self.assertEqual(self.outcomes(), {"bad_request": 1})
+
+    def test_padding_opens_its_part_of_the_window(self) -> None:
+        self.build()
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"PUT", body=b"", end=False)
+        number = client.number(answer)
+        for _ in range(1000):
+            client.state.send_data(number, b"x", pad_length=200)
+            client.flush()
+            self.network.pump()
+        self.assertEqual(len(self.call.body), 1000)
+        self.assertIsNone(client.goaway)
+        self.call.respond()
+
+
 class PiecewiseEchoTests(FlowCase):
     chunk = 5
 
