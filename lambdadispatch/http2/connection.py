@@ -187,7 +187,6 @@ class Http2Connection(ServedConnection):
                 self._client_leaves()
             return
         if piece.last and not self._allowances.afford(piece, known=piece.stream in self.exchanges):
-            log.info("HTTP/2 of {peer}: {reason}", peer=self.peer, reason=UNCALM)
             self._break(UNCALM, ENHANCE_YOUR_CALM)
             return
         try:
@@ -205,7 +204,10 @@ class Http2Connection(ServedConnection):
             self._body_came(event)
         elif isinstance(event, events.RequestReceived):
             self._request_came(event)
-        elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
+        elif isinstance(event, events.WindowUpdated):
+            self.writing.send_waiting()
+        elif isinstance(event, events.RemoteSettingsChanged):
+            self._state.bound_table()
             self.writing.send_waiting()
         elif isinstance(event, events.TrailersReceived):
             self._trailers_came(event)
@@ -227,7 +229,9 @@ class Http2Connection(ServedConnection):
             if not self._requests_left:
                 self._announce_end()
         try:
-            head = request_from(self._pairs(event.headers), ended=ended, limits=self.limits)
+            head = request_from(
+                self._state.pairs_of(event.headers), ended=ended, limits=self.limits
+            )
         except RemoteProtocolError as error:
             exchange = StreamExchange(self, number, None, ended=ended)
             self.exchanges[number] = exchange
@@ -235,11 +239,6 @@ class Http2Connection(ServedConnection):
             return
         exchange = self.exchanges[number] = StreamExchange(self, number, head, ended=ended)
         self._rules.on_request(exchange)
-
-    def _pairs(self, headers: Any) -> tuple[tuple[bytes, bytes], ...]:
-        """The fields of the block that was read last, with those that the library is not shown."""
-        lengths = [(b"content-length", value) for value in self._state.lengths_in.lengths]
-        return tuple([(bytes(name), bytes(value)) for name, value in headers] + lengths)
 
     def _body_came(self, event: events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
@@ -269,7 +268,9 @@ class Http2Connection(ServedConnection):
             self._body_ended(exchange, ())
             return
         try:
-            trailers = trailers_from(self._pairs(event.headers), exchange.head, self.limits)
+            trailers = trailers_from(
+                self._state.pairs_of(event.headers), exchange.head, self.limits
+            )
         except RemoteProtocolError as error:
             self.refuse(exchange, error)
             return
@@ -402,6 +403,7 @@ class Http2Connection(ServedConnection):
         if self.closed:
             return
         self._busy = False
+        self._rules.broken[reason] += 1
         if code is not None:
             self._say_goaway(code)
         self._write()
@@ -440,10 +442,6 @@ class Http2Connection(ServedConnection):
         """Nothing has been asked for too long: close."""
         self._announce_end()
         self.lose()
-
-    def abort(self) -> None:
-        """It was closed so long ago, and cannot be written out."""
-        self.transport.abortConnection()
 
     def sweep(self, sweeps: int, patience: int) -> None:
         """A second has passed."""

@@ -138,6 +138,11 @@ class StreamExchange(Exchange):
             return False
         return self.takes_body and not self.holds_back and not self._held
 
+    @property
+    def is_left(self) -> bool:
+        """Whether it waits for nothing but the client's END_STREAM, which nobody else waits for."""
+        return self.sent and not self.request_ended and self._sink is None
+
     def drop_body(self) -> None:
         """Nobody will take what is held."""
         self._held.clear()

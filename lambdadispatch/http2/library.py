@@ -19,6 +19,10 @@ from lambdadispatch.wire.reader import Limits
 FIELD_OVERHEAD: Final = 32
 """Octets that a field counts beyond its name and value (RFC 9113 section 6.5.2)."""
 
+LARGEST_TABLE: Final = 4096
+"""Octets of the table by which answers' fields are compressed, however much a client allows: much of
+what is put into it differs from one answer to the next, and would only fill it up."""
+
 UNBOUNDED_STREAMS: Final = 1 << 30
 
 
@@ -72,6 +76,15 @@ class Http2State(H2Connection):
         self.initiate_connection()
         values[SettingCodes.MAX_CONCURRENT_STREAMS] = UNBOUNDED_STREAMS
         self.local_settings = Settings(client=False, initial_values=values)
+
+    def pairs_of(self, headers: Any) -> tuple[tuple[bytes, bytes], ...]:
+        """The fields of the block that was read last, with those that the library is not shown."""
+        lengths = [(b"content-length", value) for value in self.lengths_in.lengths]
+        return (*[(bytes(name), bytes(value)) for name, value in headers], *lengths)
+
+    def bound_table(self) -> None:
+        """The client has sent settings, which may allow any size of the encoder's table."""
+        self.encoder.header_table_size = min(self.encoder.header_table_size, LARGEST_TABLE)
 
 
 def block_limit(limits: Limits) -> int:

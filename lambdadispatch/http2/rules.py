@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ from lambdadispatch.wire.errors import RemoteProtocolError
 
 
 class Http2Rules(NamedTuple):
-    """Who is told of requests, as by HttpServer, and how many streams one connection may have open
-    at once.
+    """Who is told of requests, as by HttpServer; how many streams one connection may have open at
+    once; what counts the connections that were ended because they broke a rule, by the rule.
     """
 
     on_request: Callable[[Exchange], None]
     on_refused: Callable[[Exchange, RemoteProtocolError], None]
-    streams: int = 100
+    streams: int
+    broken: Counter[str]

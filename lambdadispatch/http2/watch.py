@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambdadispatch.http2.exchange import NO_ERROR
 from lambdadispatch.http11.pace import Pace, body_too_slow
+from lambdadispatch.http11.server_connection import LINGER_SWEEPS
 
 if TYPE_CHECKING:
     from lambdadispatch.http2.connection import Http2Connection
@@ -35,7 +37,7 @@ class Watch:
         waited = sweeps - connection.idle_since
         if connection.closed:
             if waited > (unread or patience):
-                connection.abort()
+                connection.transport.abortConnection()
         elif unread and self._is_unread(sweeps, unread):
             connection.stall_all()
         elif connection.exchanges:
@@ -75,6 +77,10 @@ class Watch:
             exchange.pace = pace = _paced(exchange.pace, "body", sweeps, octets)
             if pace.too_slow(sweeps, octets, limits.body_rate):
                 connection.refuse(exchange, body_too_slow(limits))
+        elif exchange.is_left:
+            exchange.pace = pace = _paced(exchange.pace, "rest", sweeps, 0)
+            if sweeps - pace.since >= LINGER_SWEEPS:
+                connection.reset(exchange, NO_ERROR)
         else:
             exchange.pace = None
 

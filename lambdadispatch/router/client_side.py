@@ -76,7 +76,7 @@ def front_server(
     from lambdadispatch.http2.rules import Http2Rules  # noqa: PLC0415
     from lambdadispatch.http2.server import NegotiatingServer  # noqa: PLC0415
 
-    rules = Http2Rules(on_request, on_refused, settings.http2_stream_limit)
+    rules = Http2Rules(on_request, on_refused, settings.http2_stream_limit, counts)
     return NegotiatingServer(rules, **options)
 
 

@@ -120,6 +120,41 @@ class RequestLimitTests(Http2Case):
         self.assertEqual((answer.status, answer.reset), (200, None))
 
 
+class RestTests(Http2Case):
+    def test_a_request_that_needs_no_end_and_gets_none(self) -> None:
+        """It is answered, nobody waits for more, and it does not hold its place for ever."""
+        self.build(keep_alive_timeout=10)
+        client = self.connect()
+        answer = self.begin(
+            client, b"/now", (b"content-length", b"0"), method=b"POST", body=b"", end=False
+        )
+        self.assertEqual((answer.body, answer.ended, answer.reset), (b"now", True, None))
+        self.advance(5)
+        self.assertEqual(answer.reset, 0)
+        self.advance(12)
+        self.assertIsNotNone(client.lost)
+
+    def test_one_that_ends_a_little_later(self) -> None:
+        self.build()
+        client = self.connect()
+        answer = self.begin(
+            client, b"/now", (b"content-length", b"0"), method=b"POST", body=b"", end=False
+        )
+        self.more(client, answer, b"", end=True)
+        self.advance(5)
+        self.assertEqual((answer.body, answer.reset), (b"now", None))
+
+    def test_an_early_answer_does_not_end_the_upload(self) -> None:
+        self.build(body_rate_minimum=0)
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"POST", body=b"a", end=False)
+        self.call.respond(b"early")
+        self.advance(10)
+        self.assertIsNone(answer.reset)
+        self.more(client, answer, b"b", end=True)
+        self.assertEqual((bytes(self.call.body), self.call.whole), (b"ab", True))
+
+
 class StreamLimitTests(Http2Case):
     def test_one_stream_too_many_is_refused_and_the_others_go_on(self) -> None:
         self.build(http2_stream_limit=2)
@@ -257,6 +292,31 @@ class HeadTests(Http2Case):
         self.network.pump()
         self.assertEqual(client.goaway, (6, 0))
         self.assertIsNotNone(client.lost)
+        self.assertEqual(self.outcomes("refused_connections"), {"frame_too_large": 1})
+
+    def test_a_frame_where_none_may_be(self) -> None:
+        self.build()
+        client = self.connect()
+        client.transport.write(frame(0, 0, 1, b"x"))
+        self.network.pump()
+        self.assertEqual(client.goaway, (1, 0))
+        self.assertEqual(self.outcomes("refused_connections"), {"protocol_error": 1})
+
+    def test_a_table_of_any_size_is_not_filled(self) -> None:
+        self.build()
+        client = self.connect()
+        client.transport.write(frame(4, payload=b"\x00\x01\xff\xff\xff\xff"))
+        client.state.decoder.max_allowed_table_size = 0xFFFFFFFF
+        for _ in range(100):
+            self.begin(client, b"/x")
+            self.call.respond(b"", 200, (b"x-one", b"%d" % len(self.host.calls) * 50))
+            self.network.pump()
+        (served,) = self.system.parts.front.connections
+        assert isinstance(served, Http2Connection)
+        table = served._state.encoder.header_table
+        self.assertLessEqual(table._current_size, 4096)
+        self.assertGreater(table._current_size, 1000)
+        self.assertEqual(self.outcomes(), {"answered": 100})
 
 
 class FloodTests(Http2Case):
@@ -274,6 +334,7 @@ class FloodTests(Http2Case):
         client = self.flood(raw, OTHERS[0] + 100)
         self.assertEqual(client.goaway, (CALM, 0))
         self.assertIsNotNone(client.lost)
+        self.assertEqual(self.outcomes("refused_connections"), {"too_many_frames": 1})
 
     def test_pings(self) -> None:
         self.assert_calm(PING)

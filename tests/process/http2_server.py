@@ -6,6 +6,7 @@ Prints its port. ``/big`` is a large answer, everything else comes back as it wa
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,7 +76,7 @@ def main() -> None:
     pair = make_certificate(datetime.now(UTC), "localhost")
     own = ssl.PrivateCertificate.loadPEM(pair.certificate + pair.key)
     options = ssl.CertificateOptions(privateKey=own.privateKey.original, certificate=own.original)
-    server = NegotiatingServer(Http2Rules(Served, refused))
+    server = NegotiatingServer(Http2Rules(Served, refused, 100, Counter()))
     LoopingCall(server.sweep).start(1)
     clock: Any = reactor
     listening = SSL4ServerEndpoint(clock, 0, options, interface="127.0.0.1").listen(server)
