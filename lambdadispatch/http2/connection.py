@@ -220,7 +220,7 @@ class Http2Connection(ServedConnection):
         number = event.stream_id or 0
         if self._closing or len(self.exchanges) >= self._rules.streams:
             self._state.reset_stream(number, REFUSED_STREAM)
-            self._spend_reset()
+            self._note_reset()
             return
         self._allowances.request_came()
         ended = event.stream_ended is not None
@@ -300,17 +300,14 @@ class Http2Connection(ServedConnection):
         else:
             exchange.reset_code = code
             self._rules.on_refused(exchange, error)
-        self._spend_reset()
+        self._note_reset()
 
-    def _spend_reset(self) -> None:
+    def _note_reset(self) -> None:
+        """The client made this side reset a stream."""
         if not self._allowances.resets.spend():
             self._break(UNCALM, ENHANCE_YOUR_CALM)
 
     # -- for exchanges
-
-    def send(self, exchange: StreamExchange) -> None:
-        """It has something to send."""
-        self.writing.send(exchange)
 
     def send_interim(self, exchange: StreamExchange, pairs: list[tuple[bytes, bytes]]) -> None:
         """Send a 1xx response."""

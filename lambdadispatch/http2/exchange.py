@@ -232,7 +232,7 @@ class StreamExchange(Exchange):
     def write(self, data: bytes) -> None:
         """Send a piece of the body; LocalProtocolError for more than the head declared."""
         if self._keeps(data):
-            self.connection.send(self)
+            self.connection.writing.send(self)
 
     def _keeps(self, data: bytes) -> bool:
         """Put a piece to what is to be sent; whether there is anything new."""
@@ -252,7 +252,7 @@ class StreamExchange(Exchange):
     def flush(self) -> None:
         """Send a head that is still held."""
         if self.pairs is not None and not self.gone:
-            self.connection.send(self)
+            self.connection.writing.send(self)
 
     def end(self, trailers: Pairs = ()) -> None:
         """End the response; one shorter than declared is cut and LocalProtocolError raised."""
@@ -265,7 +265,7 @@ class StreamExchange(Exchange):
             self.trailers = small_letters(trailers)
         self.answer_ended = self.ending = True
         if not self.gone:
-            self.connection.send(self)
+            self.connection.writing.send(self)
 
     def answer_whole(self, head: ResponseHead, body: bytes) -> None:
         """``answer``, ``write`` and ``end`` in one, with one write."""

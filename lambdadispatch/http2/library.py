@@ -20,8 +20,8 @@ FIELD_OVERHEAD: Final = 32
 """Octets that a field counts beyond its name and value (RFC 9113 section 6.5.2)."""
 
 LARGEST_TABLE: Final = 4096
-"""Octets of the table by which answers' fields are compressed, however much a client allows: much of
-what is put into it differs from one answer to the next, and would only fill it up."""
+"""Octets of the table by which answers' fields are compressed, however much a client allows: much
+of what is put into it differs from one answer to the next, and would only fill it up."""
 
 UNBOUNDED_STREAMS: Final = 1 << 30
 
