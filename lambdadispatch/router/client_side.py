@@ -72,7 +72,7 @@ def front_server(
         return HttpServer(on_request, on_refused, make=ProxiedConnection, **options)
     if not offers_http2(settings):
         return HttpServer(on_request, on_refused, **options)
-    # Only here: without it the library is not needed, and takes memory.
+    # Only here, for the library need not be there without it.
     from lambdadispatch.http2.rules import Http2Rules  # noqa: PLC0415
     from lambdadispatch.http2.server import NegotiatingServer  # noqa: PLC0415
 
