@@ -6,6 +6,10 @@ stays there until someone takes it. While an exchange is open the connection goe
 to ``HELD_OCTETS``, because reading is the only way to learn that a client is gone; beyond that
 the transport is paused and TCP holds the client back.
 
+A request that came with the one before it is begun in the next turn of the loop, when all who had
+part in the last answer have heard that it is over. Begun at once, within the writing of that
+answer, it would meet a slot that nobody has said is free, and an instance would be started for it.
+
 The connection's state moves through the table in ``wire.exchange_state``, once for each message
 boundary and never for a piece of a body.
 
@@ -165,6 +169,14 @@ class ServerConnection(StreamProtocol):
             self._advancing = False
         self._hold_back()
 
+    def _go_on(self) -> None:
+        """Read what came with the request that has ended; who is advancing does so anyway."""
+        later = self.server.later
+        if later is None:
+            self._advance()
+        elif not self._advancing:
+            later(0, self._advance)
+
     def _wants_event(self) -> bool:
         if self.state is IDLE:
             return not self.closing
@@ -243,7 +255,7 @@ class ServerConnection(StreamProtocol):
         if self.state is IDLE:
             self._exchange_ended()
             if self._reader.buffered:
-                self._advance()
+                self._go_on()
         elif self.closing:
             self._linger()
         else:

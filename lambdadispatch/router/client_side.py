@@ -49,8 +49,11 @@ def front_server(
     on_refused: Callable[[ServerExchange, RemoteProtocolError], None],
     forwarding: Forwarding,
     counts: Counter[str],
+    later: Callable[[float, Callable[[], None]], object],
 ) -> HttpServer:
-    """The server of the client port. ``counts`` counts connections that are closed unserved."""
+    """The server of the client port. ``counts`` counts connections that are closed unserved,
+    ``later`` calls a function after some seconds.
+    """
     proxied = settings.proxy_protocol == "on"
     make: Callable[[HttpServer], ServerConnection] = (
         ProxiedConnection if proxied else ServerConnection
@@ -69,6 +72,7 @@ def front_server(
         admission=_admission(settings, counts),
         answer_names=forwarding.answer_names,
         make=make,
+        later=later,
     )
 
 
