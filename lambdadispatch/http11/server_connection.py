@@ -117,11 +117,12 @@ class ServerConnection(StreamProtocol):
             return
         free = self.state is IDLE and not self.closing
         head = self._reader.whole(data) if free else None
-        if head is None:
+        if head is not None:
+            self._begin(head)
+        elif self.state is not CLOSED:
+            # TLS goes on reading after its end has been ordered: that is not kept.
             self._reader.feed(data)
             self._advance()
-        else:
-            self._begin(head)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
@@ -218,8 +219,11 @@ class ServerConnection(StreamProtocol):
             self._exchange_ended()
 
     def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds."""
-        full = self._reader.buffered > HELD_OCTETS
+        """Pause or resume the transport by what the reader holds.
+
+        What is wanted and not complete (a head, which may be larger) has a limit of its own.
+        """
+        full = self._reader.buffered > HELD_OCTETS and not self._wants_event()
         if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
