@@ -1,7 +1,6 @@
 """A router without file descriptors: it turns clients away, goes on serving, and recovers."""
 
 import http.client
-import os
 import re
 import resource
 import socket
@@ -16,7 +15,7 @@ SPARE, CLIENTS, SLEEPS = 20, 60, 20
 
 
 def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def sleeps(pid: int) -> int:
