@@ -34,6 +34,7 @@ from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
+from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
 from lambdadispatch.transports.memory import keep_freed_memory
@@ -105,6 +106,8 @@ def run_worker(share: Share, orders: Iterable[bytes]) -> None:
     _end_in_order(reactor, service)
     obedient = Obeying(reactor, service)
     reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
+    reactor.callWhenRunning(reports.alive)
+    reactor.callWhenRunning(Ticker(reactor, share.beat, reports.alive).start)
     reactor.run()
 
 
