@@ -29,7 +29,7 @@ from lambdadispatch.wire.session import (
 SILENT_PINGS: Final = 4
 """A router that has sent nothing for this many ping intervals is lost."""
 LATE: Final = 1.0
-"""Seconds. A process that hears this much too late that the time is over stood still itself, and may
+"""Seconds. A process that hears so much too late that the time is over stood still itself, and may
 have pings to read.
 """
 

@@ -115,7 +115,7 @@ class ServerConnection(StreamProtocol):
             return
         if self._lingering:
             return
-        free = self.state is IDLE and not self.closing
+        free = self.state is IDLE and not self.closing and not self._slow
         head = self._reader.whole(data) if free else None
         if head is not None:
             self._begin(head)
@@ -151,6 +151,8 @@ class ServerConnection(StreamProtocol):
         self._drained += 1
         if self.exchange is not None:
             self.exchange.client_ready()
+        elif self._reader.buffered:
+            self._go_on()
 
     def stopProducing(self) -> None:
         """Twisted: no more can be written; connectionLost follows."""
@@ -171,7 +173,7 @@ class ServerConnection(StreamProtocol):
         self._hold_back()
 
     def _go_on(self) -> None:
-        """Read what came with the request that has ended; who is advancing does so anyway."""
+        """Read what has come by now; who is advancing does so anyway."""
         later = self.server.later
         if later is None:
             self._advance()
@@ -180,7 +182,8 @@ class ServerConnection(StreamProtocol):
 
     def _wants_event(self) -> bool:
         if self.state is IDLE:
-            return not self.closing
+            # Who does not read its answers is given no more of them to be held.
+            return not (self.closing or self._slow)
         if self.state is OPEN or self.state is UPLOADING:
             return self.exchange is not None and self.exchange.takes_body
         return False
@@ -207,7 +210,6 @@ class ServerConnection(StreamProtocol):
     def _begin(self, head: RequestHead) -> None:
         self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
-        exchange.slow = self._slow
         if self._requests_left:
             self._requests_left -= 1
             self.closing = self.closing or not self._requests_left
@@ -370,7 +372,9 @@ class ServerConnection(StreamProtocol):
         if limits.unread_sweeps and self._unread(sweeps, limits.unread_sweeps):
             return True
         awaited: object = None
-        if self.state is IDLE and limits.head_sweeps and self._reader.buffered:
+        if self._slow and self.exchange is None:
+            pass  # what waits here may be a whole head
+        elif self.state is IDLE and limits.head_sweeps and self._reader.buffered:
             awaited = self._heads
         elif exchange is not None and limits.body_rate and self._body_is_awaited(exchange):
             awaited = exchange
