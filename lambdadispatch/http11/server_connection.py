@@ -278,7 +278,11 @@ class ServerConnection(StreamProtocol):
     def _exchange_ended(self) -> None:
         self.exchange = None
         self.idle_since = self.server.sweeps
-        if self.closing:
+        if not self.closing:
+            return
+        if self._reader.buffered:
+            self._linger()  # for the client goes on sending
+        else:
             self.lose()
 
     def write_after(self, head: bytes, data: bytes) -> None:
@@ -295,7 +299,7 @@ class ServerConnection(StreamProtocol):
     def close_when_idle(self) -> None:
         """Take no further request; close at once if none is being served."""
         self.closing = True
-        if self.state is IDLE:
+        if self.state is IDLE and not self._lingering:
             self.lose()
 
     def lose(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lambdadispatch.http11.pace import ConnectionLimits
-from lambdadispatch.http11.server_connection import HELD_OCTETS
+from lambdadispatch.http11.server_connection import HELD_OCTETS, LINGER_SWEEPS
 from lambdadispatch.http11.server_exchange import ServerExchange
 from tests.http11.stage import Pusher, ServerStage
 
@@ -111,3 +113,21 @@ def test_what_is_left_to_a_later_turn() -> None:
     assert len(stage.exchanges) == 2
     assert client.ended == "done"
     assert client.answers(*[b"GET"] * 2).count("end") == 2
+
+
+@pytest.mark.parametrize("behind", [b"", GET, GET * 20_000])
+def test_what_is_behind_the_last_request_does_not_reset_its_answer(behind: bytes) -> None:
+    """To close with unread bytes would, and a client can lose what it has not read by then (RFC
+    9112 section 9.6).
+    """
+    stage = ServerStage(connection_limits=ConnectionLimits(requests=1))
+    client = stage.client(GET)
+    client.send(behind)
+    stage.pump()
+    stage.exchanges[0].respond(200, body=b"the last")
+    stage.pump()
+    stage.sweep(LINGER_SWEEPS + 1)
+    assert client.answers()[1:3] == [b"the last", "end"]
+    assert client.ended == "done"
+    assert len(stage.exchanges) == 1
+    assert not stage.server.connections
