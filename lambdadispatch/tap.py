@@ -37,6 +37,7 @@ from lambdadispatch.router.service import Progress, RouterService
 from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
+from lambdadispatch.transports.descriptors import allow_descriptors
 from lambdadispatch.transports.memory import keep_freed_memory
 from lambdadispatch.workers.orders import obey, patience, start
 from lambdadispatch.workers.pages import HttpFetch
@@ -152,6 +153,7 @@ def _router(
 ) -> RouterService:
     """One router; ``mark`` stands in the names of its invocations and instances."""
     keep_freed_memory()
+    allow_descriptors()
     parts = compose(
         settings,
         reactor,

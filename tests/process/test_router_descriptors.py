@@ -4,13 +4,26 @@ import http.client
 import re
 import resource
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.process.router import LIMIT, RunningRouter, serving, until
+from lambdadispatch.transports.descriptors import MOST
+from tests.process.router import (
+    CLEAR,
+    DEMO,
+    FREE_PORTS,
+    LIMIT,
+    TWISTD,
+    RunningRouter,
+    launched,
+    serving,
+    until,
+)
 from tests.process.test_router_clients import TRANSPORTS, connected
 
+RUN = "from twisted.scripts.twistd import run; run()"
 SPARE, CLIENTS, SLEEPS = 20, 60, 20
 
 
@@ -44,6 +57,16 @@ def is_closed(client: socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+def test_a_router_may_open_as_many_files_as_the_system_allows() -> None:
+    soft = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {1})); "
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard, MOST)
+    limited = (sys.executable, "-c", soft.format(256, hard) + RUN, *TWISTD[1:])
+    with launched("--local", DEMO, *FREE_PORTS, *CLEAR, command=limited) as router:
+        router.ready()
+        assert resource.prlimit(router.process.pid, resource.RLIMIT_NOFILE) == (most, hard)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
