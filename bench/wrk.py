@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.pinning import pinned
+from bench.running import output_of
 
 REPORT = Path(__file__).with_name("wrk_report.lua")
 MARK = "BENCH "
-PATIENCE = 30.0
-"""Seconds over its running time after which wrk is given up."""
 
 HEADERS = (
     "User-Agent: bench/1.0 (load generator; keep-alive)",
@@ -79,16 +77,4 @@ def parse_report(output: str) -> WrkReport:
 
 def run_wrk(core: int | str, command: Sequence[str], seconds: float) -> WrkReport:
     """Run wrk on one core, or several. Raises BenchError when it fails or does not end."""
-    try:
-        ended = subprocess.run(
-            pinned(core, command),
-            capture_output=True,
-            text=True,
-            timeout=seconds + PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError(f"wrk did not end {PATIENCE:g} s after its time") from None
-    if ended.returncode:
-        raise BenchError(f"wrk ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-    return parse_report(ended.stdout)
+    return parse_report(output_of("wrk", pinned(core, command), seconds))

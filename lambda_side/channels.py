@@ -16,11 +16,16 @@ from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL
+from lambdadispatch.wire.reader import Limits
 
 RETRY_FIRST: Final = 0.1
 RETRY_MOST: Final = 2.0
 NEVER_IDLE: Final = 1 << 62
 """Channels are closed by the router; this side does not tire of waiting."""
+ROUTERS_LIMITS: Final = Limits(head_octets=2 * 1_048_576, fields=2 * 10_000)
+"""Heads are checked by the router, whose limits are settings, and which adds fields to what it let
+through. These are beyond the largest settings.
+"""
 
 
 OnDecline = Callable[[str, str], bool]
@@ -63,7 +68,12 @@ class Channels:
         self._on_change = on_change
         self._on_refused = on_refused
         self._server = HttpServer(
-            on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive, reader=ChannelReader
+            on_request,
+            _refuse,
+            limits=ROUTERS_LIMITS,
+            patience=NEVER_IDLE,
+            prepare=keep_alive,
+            reader=ChannelReader,
         )
         self._dialling = 0
         self._open = 0

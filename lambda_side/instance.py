@@ -159,7 +159,8 @@ class Instance:
 
     def drain(self, reason: str) -> None:
         """The router gives nothing more and closes channels as they become idle."""
-        self._reason = self._reason or reason
+        # A router may leave the reason out.
+        self._reason = self._reason or reason or "drain"
         self._channels.stop()
         self._on_change()
 

@@ -28,6 +28,10 @@ from lambdadispatch.wire.session import (
 
 SILENT_PINGS: Final = 4
 """A router that has sent nothing for this many ping intervals is lost."""
+LATE: Final = 1.0
+"""Seconds. A process that hears so much too late that the time is over stood still itself, and may
+have pings to read.
+"""
 
 
 class Orders(Interface):
@@ -51,6 +55,7 @@ class InstanceSession(Protocol):
     def __init__(self, clock: IReactorTime, orders: Orders, ping: float) -> None:
         self._clock = clock
         self._orders = orders
+        self._ping = ping
         self._silence = ping * SILENT_PINGS
         self._reader = SessionReader()
         self._timer: IDelayedCall | None = None
@@ -100,8 +105,11 @@ class InstanceSession(Protocol):
             self._orders.retire(message.text)
 
     def _silent(self) -> None:
-        self._timer = None
-        self.transport.abortConnection()
+        timer, self._timer = self._timer, None
+        if timer is not None and self._clock.seconds() - timer.getTime() > LATE:
+            self._timer = self._clock.callLater(self._ping, self._silent)
+        else:
+            self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the session is gone."""

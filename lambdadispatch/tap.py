@@ -34,8 +34,10 @@ from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
+from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
+from lambdadispatch.transports.descriptors import allow_descriptors
 from lambdadispatch.transports.memory import keep_freed_memory
 from lambdadispatch.workers.orders import obey, patience, start
 from lambdadispatch.workers.pages import HttpFetch
@@ -105,6 +107,8 @@ def run_worker(share: Share, orders: Iterable[bytes]) -> None:
     _end_in_order(reactor, service)
     obedient = Obeying(reactor, service)
     reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
+    reactor.callWhenRunning(reports.alive)
+    reactor.callWhenRunning(Ticker(reactor, share.beat, reports.alive).start)
     reactor.run()
 
 
@@ -149,6 +153,7 @@ def _router(
 ) -> RouterService:
     """One router; ``mark`` stands in the names of its invocations and instances."""
     keep_freed_memory()
+    allow_descriptors()
     parts = compose(
         settings,
         reactor,

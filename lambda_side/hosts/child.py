@@ -29,7 +29,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lambda_side.hosts.host import HostError, OnEnd
+from lambda_side.hosts.host import HostError, OnEnd, turn_away
 from lambda_side.hosts.port import PortHost
 from lambdadispatch.http11.server_exchange import ServerExchange
 
@@ -193,7 +193,10 @@ class ChildHost:
 
     def serve(self, exchange: ServerExchange, on_end: OnEnd) -> None:
         """Answer one exchange, and call ``on_end`` exactly once."""
-        self._host.serve(exchange, on_end)
+        if self._child is None:
+            turn_away(exchange, on_end, "application_exited")
+        else:
+            self._host.serve(exchange, on_end)
 
     def stop(self) -> Deferred[None]:
         """SIGTERM, and SIGKILL after the grace; fires when the child was reaped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
@@ -10,6 +10,10 @@ from twisted.internet.protocol import Factory, Protocol
 
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.wire.exchange_state import State
+from lambdadispatch.wire.reader import Limits
+
+ANSWER_LIMITS: Final = Limits(head_octets=1_048_576, fields=10_000)
+"""Of the application's answers. The router has settings for these, so here is what they allow."""
 
 
 class Loopback(Factory):
@@ -29,7 +33,7 @@ class Loopback(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Twisted: a connection is up."""
-        return cast(Protocol, ClientConnection(self))
+        return cast(Protocol, ClientConnection(self, ANSWER_LIMITS))
 
     def take_idle(self) -> ClientConnection | None:
         """The connection that was used last, if one is idle."""

@@ -12,13 +12,14 @@ another instance. Any other loss is told to the client (502).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lambda_side.hosts.host import OnEnd, refuse
+from lambda_side.hosts.host import STOPPING, OnEnd, refuse, turn_away
 from lambda_side.hosts.loopback import Loopback
 from lambda_side.hosts.readiness import Readiness
 from lambdadispatch.http11.client import ClientConnection
@@ -64,6 +65,8 @@ class PortExchange:
         self._loopback = loopback
         self._exchange = exchange
         self._on_end: OnEnd | None = on_end
+        self._connecting: Deferred[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
         """Relay over a kept connection or a new one."""
@@ -73,8 +76,15 @@ class PortExchange:
         else:
             KeptRelay(self._exchange, connection, self._finish, self._again).start()
 
-    def cut(self) -> None:
-        """The host stops."""
+    def stop(self) -> None:
+        """The host stops: what the application may have seen is cut."""
+        self._stopping = True
+        if self._connecting is None:
+            self._cut()
+        else:
+            self._connecting.cancel()
+
+    def _cut(self) -> None:
         self._exchange.cut()
         self._finish()
 
@@ -85,11 +95,12 @@ class PortExchange:
 
     def _connect(self) -> None:
         self._exchange.on_lost = self._finish
-        connecting = self._loopback.connect()
+        self._connecting = connecting = cast("Deferred[None]", self._loopback.connect())
         connecting.addCallbacks(self._connected, self._not_connected)
         connecting.addErrback(self._failed)
 
     def _connected(self, connection: ClientConnection) -> None:
+        self._connecting = None
         if self._on_end is None:
             self._loopback.give_back(connection)
             return
@@ -98,18 +109,19 @@ class PortExchange:
             self._exchange.resume_body()
 
     def _not_connected(self, reason: Failure) -> None:
+        self._connecting = None
         if self._on_end is None:
             return
+        if self._stopping:
+            turn_away(self._exchange, self._finish, STOPPING)
+            return
         log.warn("the application cannot be reached: {error}", error=reason.value)
-        # Declined, it ends when the router cuts the channel, as with any client that leaves.
-        if not self._exchange.decline("application_unreachable"):
-            refuse(self._exchange, 502, "application_unreachable")
-            self._finish()
+        turn_away(self._exchange, self._finish, "application_unreachable", 502)
 
     def _failed(self, reason: Failure) -> None:
         log.failure("an exchange failed", failure=reason)
         if self._on_end is not None:
-            self.cut()
+            self._cut()
 
     def _finish(self, outcome: object = None) -> None:
         on_end, self._on_end = self._on_end, None
@@ -135,6 +147,7 @@ class PortHost:
     ) -> None:
         self._loopback = Loopback(endpoint)
         self._open: set[PortExchange] = set()
+        self._stopped = False
         self._readiness = Readiness(clock, self._loopback, port, health_path, ready_limit)
 
     def start(self) -> Deferred[None]:
@@ -143,6 +156,9 @@ class PortHost:
 
     def serve(self, exchange: ServerExchange, on_end: OnEnd) -> None:
         """Answer one exchange, and call ``on_end`` exactly once."""
+        if self._stopped:
+            turn_away(exchange, on_end, STOPPING)
+            return
 
         def ended() -> None:
             self._open.discard(serving)
@@ -154,7 +170,8 @@ class PortHost:
 
     def stop(self) -> Deferred[None]:
         """Close the connections; exchanges still open on them are cut."""
+        self._stopped = True
         for serving in tuple(self._open):
-            serving.cut()
+            serving.stop()
         self._loopback.close()
         return succeed(None)

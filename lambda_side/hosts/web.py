@@ -39,7 +39,7 @@ from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.resource import IResource
 
-from lambda_side.hosts.host import OnEnd
+from lambda_side.hosts.host import STOPPING, OnEnd, turn_away
 from lambda_side.hosts.web_channel import BodyEnded, DataReceived, ExchangeChannel
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.heads import RequestHead
@@ -190,6 +190,7 @@ class WebHost:
     def __init__(self, reactor: IReactorTime, resource: IResource) -> None:
         self._reactor = reactor
         self.site = WebSite(resource, reactor=reactor)  # type: ignore[no-untyped-call]
+        self._stopped = False
 
     def start(self) -> Deferred[None]:
         """Ready at once."""
@@ -197,10 +198,14 @@ class WebHost:
 
     def serve(self, exchange: ServerExchange, on_end: OnEnd) -> None:
         """Answer one exchange, and call ``on_end`` exactly once."""
-        ExchangeChannel(self.site, self._reactor, exchange, on_end).start()
+        if self._stopped:
+            turn_away(exchange, on_end, STOPPING)
+        else:
+            ExchangeChannel(self.site, self._reactor, exchange, on_end).start()
 
     def stop(self) -> Deferred[None]:
         """End the sessions, whose expiry would otherwise keep the clock."""
+        self._stopped = True
         for session in tuple(self.site.sessions.values()):
             session.expire()
         return succeed(None)

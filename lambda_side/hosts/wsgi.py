@@ -5,7 +5,8 @@ thread through BodyInput and the answer leaves it through AnswerOutput; both hol
 then make the faster side wait, so that a body of any size needs little memory. Whatever ends an
 exchange early (the client leaves, the host stops) makes both raise, which sets a waiting thread
 free. A thread that waits for something else cannot be set free: ``stop`` leaves it behind after
-its limit, and as the threads are daemons it does not keep the process.
+its limit, and as the threads are daemons it does not keep the process. While all threads are busy
+and such a one is among them, what comes is turned away, to be served by another instance.
 
 Rejected: ``twisted.web.wsgi``, which reads the whole body first, shares the reactor's thread pool,
 and lets a thread that waits keep the process at shutdown.
@@ -26,7 +27,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from lambda_side.hosts.answer import Answer
-from lambda_side.hosts.host import OnEnd, refuse
+from lambda_side.hosts.host import STOPPING, OnEnd, turn_away
 from lambda_side.hosts.wsgi_environ import make_environ
 from lambda_side.hosts.wsgi_input import HELD_OCTETS, BodyInput
 from lambda_side.hosts.wsgi_output import AnswerOutput
@@ -57,6 +58,9 @@ class WsgiExchange:
         self._peer = exchange.peer
         self._on_end = on_end
         self._over = False
+        self.began = False
+        self.abandoned = False
+        """Its client left; its thread may know nothing of that for long."""
         self._answer = Answer(exchange, self._ended)
         self._input = BodyInput(self._in_reactor(self._wanted), self._in_reactor(self._drained))
         self._output = AnswerOutput(reactor.callFromThread, self._answer, self._complete)
@@ -74,6 +78,7 @@ class WsgiExchange:
 
     def run(self, application: Application) -> None:
         """Call the application and send its answer; failures are logged and answered."""
+        self.began = True
         if self._over:
             return
         body = io.BufferedReader(self._input, HELD_OCTETS)
@@ -99,9 +104,14 @@ class WsgiExchange:
 
     # -- in the reactor
 
-    def abandon(self) -> None:
-        """Cut the exchange, which sets its thread free."""
-        self._answer.cut()
+    def stop(self) -> None:
+        """Cut the exchange, which sets its thread free; turn it away if it has no thread yet."""
+        # In this order, as ``run`` does it in the other: one of the two sees what the other did.
+        self._over = True
+        if self.began:
+            self._answer.cut()
+        else:
+            turn_away(self._exchange, self._ended, STOPPING)
 
     def _wanted(self) -> None:
         """The body is wanted: a client that waits to hear so may send it (RFC 9110 10.1.1)."""
@@ -137,6 +147,7 @@ class WsgiExchange:
 
     def client_lost(self, reason: str) -> None:
         """The client left, or broke a rule."""
+        self.abandoned = True
         self._answer.lost()
 
     def client_slow(self) -> None:
@@ -160,8 +171,10 @@ class WsgiHost:
         self._application = application
         self._pool = ThreadPool(0, threads, "wsgi")
         self._pool.threadFactory = functools.partial(Thread, daemon=True)  # type: ignore[assignment]
+        self._threads = threads
         self._open: set[WsgiExchange] = set()
-        self._running = 0
+        self._busy: set[WsgiExchange] = set()
+        """Those that have a thread, or wait for one."""
         self._stopped: Deferred[None] | None = None
         self._limit: IDelayedCall | None = None
 
@@ -173,8 +186,10 @@ class WsgiHost:
     def serve(self, exchange: ServerExchange, on_end: OnEnd) -> None:
         """Answer one exchange, and call ``on_end`` exactly once."""
         if self._stopped is not None:
-            refuse(exchange, 503, "stopping")
-            on_end()
+            turn_away(exchange, on_end, STOPPING)
+            return
+        if len(self._busy) >= self._threads and self._is_held_up():
+            turn_away(exchange, on_end, "threads_busy")
             return
 
         def ended() -> None:
@@ -183,20 +198,28 @@ class WsgiHost:
 
         serving = WsgiExchange(self._reactor, exchange, ended)
         self._open.add(serving)
-        self._running += 1
+        self._busy.add(serving)
         serving.start()
         self._pool.callInThread(self._run, serving)
+
+    def _is_held_up(self) -> bool:
+        """Whether threads are busy with what nobody waits for any more.
+
+        The router takes their slots for free. Without such threads a request that finds all busy
+        waits for one: then there are fewer threads than slots, and another instance has no more.
+        """
+        return any(each.abandoned and each.began for each in self._busy)
 
     def _run(self, serving: WsgiExchange) -> None:
         """In a thread of the pool."""
         try:
             serving.run(self._application)
         finally:
-            self._reactor.callFromThread(self._ran)
+            self._reactor.callFromThread(self._ran, serving)
 
-    def _ran(self) -> None:
-        self._running -= 1
-        if not self._running:
+    def _ran(self, serving: WsgiExchange) -> None:
+        self._busy.discard(serving)
+        if not self._busy:
             self._threads_ended()
 
     def stop(self) -> Deferred[None]:
@@ -204,8 +227,8 @@ class WsgiHost:
         if self._stopped is None:
             self._stopped = Deferred()
             for serving in tuple(self._open):
-                serving.abandon()
-            if self._running:
+                serving.stop()
+            if self._busy:
                 self._limit = self._reactor.callLater(STOP_LIMIT, self._leave_behind)
             else:
                 self._threads_ended()
@@ -222,7 +245,7 @@ class WsgiHost:
         """ThreadPool.stop would wait for the busy threads, and they may never end."""
         log.warn(
             "{count} threads of the application are still busy and are left behind",
-            count=self._running,
+            count=len(self._busy),
         )
         assert self._stopped is not None, "the limit is that of stop"
         self._stopped.callback(None)

@@ -107,9 +107,11 @@ class Dispatcher(LiveSets):
 
         ``served`` says that the instance gave the whole response.
         """
-        if self._take_run(request) is None:
+        run = self._take_run(request)
+        if run is None:
             return []
         self._ended += 1
+        self._look(run.instance, now)
         if served and self._gate.suspicious:
             self._gate.served()
         return self._settle(now)
@@ -149,6 +151,7 @@ class Dispatcher(LiveSets):
         run = self._take_run(request)
         if run is None:
             return []
+        self._look(run.instance, now)
         if self._draining:
             return [Refuse(again, RequestOutcome.DRAINING)]
         octets = self._octets(again) if self._octets is not None else 0
@@ -166,6 +169,8 @@ class Dispatcher(LiveSets):
             return [Close(channel), *self._settle(now)]
         if self._unready:
             self._supply.offered(name)
+        if self._channelless.since:
+            self._channelless.forget(instance)
         self._channels[channel] = instance
         instance.idle[channel] = None
         self._roster.changed(instance)
@@ -177,6 +182,7 @@ class Dispatcher(LiveSets):
         if instance is not None:
             instance.idle.pop(channel, None)
             self._roster.changed(instance)
+            self._channelless.look(instance, now)
         return []
 
     # -- invocations and instances
@@ -248,8 +254,7 @@ class Dispatcher(LiveSets):
         instance = self._roster.remove(name)
         if instance is None:
             return []
-        self._resting.forget(instance)
-        self._lifetimes.forget(instance)
+        self._forget(instance)
         for channel in instance.idle:
             self._channels.pop(channel, None)
         instance.idle.clear()
@@ -364,6 +369,8 @@ class Dispatcher(LiveSets):
         for instance in filter(None, map(self._roster.get, names)):
             actions += self._retire(instance, "given_up")
             actions += self._after_failure(StartFailure.SILENT, now)
+        for instance in self._channelless.late(now):
+            actions += self._retire(instance, "no_channel")
         return actions
 
     def _scale_in(self, now: float) -> list[Action]:
@@ -405,11 +412,19 @@ class Dispatcher(LiveSets):
                 actions += self._retire(instance, "replaced")
         return actions
 
+    def _look(self, instance: Instance, now: float) -> None:
+        if instance.name in self._roster:
+            self._channelless.look(instance, now)
+
+    def _forget(self, instance: Instance) -> None:
+        self._resting.forget(instance)
+        self._lifetimes.forget(instance)
+        self._channelless.forget(instance)
+
     def _retire(self, instance: Instance, reason: str) -> list[Action]:
         self._roster.drain(instance)
         self._unready.pop(instance.name, None)
-        self._resting.forget(instance)
-        self._lifetimes.forget(instance)
+        self._forget(instance)
         actions: list[Action] = [Retire(instance.name, reason)]
         for channel in instance.idle:
             self._channels.pop(channel, None)

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from lambdadispatch.core.bounds import longest_wait, most_waiting
+from lambdadispatch.core.channelless import Channelless
 from lambdadispatch.core.classes import ClassedLine
 from lambdadispatch.core.lifetimes import Lifetimes
 from lambdadispatch.core.limits import PoolLimits
@@ -38,6 +39,7 @@ class LiveSets:
         self._roster = Roster()
         self._resting = Resting()
         self._lifetimes = Lifetimes()
+        self._channelless = Channelless()
         self._start_times = StartTimes()
         self._running: dict[Hashable, Run] = {}
         # Assigned to an instance that is gone, and not ended yet: these want no other instance.

@@ -40,6 +40,9 @@ class Roster:
     def __len__(self) -> int:
         return len(self._instances)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._instances
+
     @property
     def open(self) -> int:
         """How many instances are not draining."""

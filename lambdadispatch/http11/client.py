@@ -135,11 +135,11 @@ class ClientConnection(StreamProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived; a small response comes whole."""
         whole = self._reader.whole(data) if self.state is ANSWERING else None
-        if whole is None:
+        if whole is not None:
+            self._take_whole(*whole)
+        elif self.state is not CLOSED:
             self._reader.feed(data)
             self._advance()
-        else:
-            self._take_whole(*whole)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone. Only an orderly end can complete a response."""

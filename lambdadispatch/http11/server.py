@@ -32,7 +32,9 @@ class HttpServer(Factory):
     the error came within a body, and then ``on_request`` was called for that request before.
     ``sweep`` is to be called once a second: one pass over all connections costs less than a
     timer for each. ``patience`` is how many seconds an idle connection is kept. Answers of others
-    lose their fields of ``answer_names``, which exchanges have in their own lines.
+    lose their fields of ``answer_names``, which exchanges have in their own lines. ``later``, given
+    0 and a function, calls it in the next turn of the loop: a pipelined request is begun then, or
+    at once without it.
     """
 
     noisy = False
@@ -50,6 +52,7 @@ class HttpServer(Factory):
         answer_names: NameSet | None = None,
         make: Callable[[HttpServer], ServerConnection] = ServerConnection,
         reader: Callable[[Limits], RequestReader] = RequestReader,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
@@ -60,6 +63,7 @@ class HttpServer(Factory):
         self.admission = admission
         self.answer_names = answer_names
         self.reader = reader
+        self.later = later
         self._make = make
         self.connections: set[ServedConnection] = set()
         self.sweeps = 0

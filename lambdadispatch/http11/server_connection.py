@@ -6,6 +6,10 @@ stays there until someone takes it. While an exchange is open the connection goe
 to ``HELD_OCTETS``, because reading is the only way to learn that a client is gone; beyond that
 the transport is paused and TCP holds the client back.
 
+A request that came with the one before it is begun in the next turn of the loop, when all who had
+part in the last answer have heard that it is over. Begun at once, within the writing of that
+answer, it would meet a slot that nobody has said is free, and an instance would be started for it.
+
 The connection's state moves through the table in ``wire.exchange_state``, once for each message
 boundary and never for a piece of a body.
 
@@ -111,13 +115,14 @@ class ServerConnection(ServedConnection):
             return
         if self._lingering:
             return
-        free = self.state is IDLE and not self.closing
+        free = self.state is IDLE and not self.closing and not self._slow
         head = self._reader.whole(data) if free else None
-        if head is None:
+        if head is not None:
+            self._begin(head)
+        elif self.state is not CLOSED:
+            # TLS goes on reading after its end has been ordered: that is not kept.
             self._reader.feed(data)
             self._advance()
-        else:
-            self._begin(head)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
@@ -146,6 +151,8 @@ class ServerConnection(ServedConnection):
         self._drained += 1
         if self.exchange is not None:
             self.exchange.client_ready()
+        elif self._reader.buffered:
+            self._go_on()
 
     def stopProducing(self) -> None:
         """Twisted: no more can be written; connectionLost follows."""
@@ -165,9 +172,18 @@ class ServerConnection(ServedConnection):
             self._advancing = False
         self._hold_back()
 
+    def _go_on(self) -> None:
+        """Read what has come by now; who is advancing does so anyway."""
+        later = self.server.later
+        if later is None:
+            self._advance()
+        elif not self._advancing:
+            later(0, self._advance)
+
     def _wants_event(self) -> bool:
         if self.state is IDLE:
-            return not self.closing
+            # Who does not read its answers is given no more of them to be held.
+            return not (self.closing or self._slow)
         if self.state is OPEN or self.state is UPLOADING:
             return self.exchange is not None and self.exchange.takes_body
         return False
@@ -194,7 +210,6 @@ class ServerConnection(ServedConnection):
     def _begin(self, head: RequestHead) -> None:
         self.state = after(self.state, REQUEST_BEGUN if head.body else REQUEST_WHOLE)
         self.exchange = exchange = ServerExchange(self, head)
-        exchange.slow = self._slow
         if self._requests_left:
             self._requests_left -= 1
             self.closing = self.closing or not self._requests_left
@@ -206,8 +221,11 @@ class ServerConnection(ServedConnection):
             self._exchange_ended()
 
     def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds."""
-        full = self._reader.buffered > HELD_OCTETS
+        """Pause or resume the transport by what the reader holds.
+
+        What is wanted and not complete (a head, which may be larger) has a limit of its own.
+        """
+        full = self._reader.buffered > HELD_OCTETS and not self._wants_event()
         if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
@@ -243,7 +261,7 @@ class ServerConnection(ServedConnection):
         if self.state is IDLE:
             self._exchange_ended()
             if self._reader.buffered:
-                self._advance()
+                self._go_on()
         elif self.closing:
             self._linger()
         else:
@@ -260,7 +278,11 @@ class ServerConnection(ServedConnection):
     def _exchange_ended(self) -> None:
         self.exchange = None
         self.idle_since = self.server.sweeps
-        if self.closing:
+        if not self.closing:
+            return
+        if self._reader.buffered:
+            self._linger()  # for the client goes on sending
+        else:
             self.lose()
 
     def write_after(self, head: bytes, data: bytes) -> None:
@@ -277,7 +299,7 @@ class ServerConnection(ServedConnection):
     def close_when_idle(self) -> None:
         """Take no further request; close at once if none is being served."""
         self.closing = True
-        if self.state is IDLE:
+        if self.state is IDLE and not self._lingering:
             self.lose()
 
     def lose(self) -> None:
@@ -354,7 +376,9 @@ class ServerConnection(ServedConnection):
         if limits.unread_sweeps and self._unread(sweeps, limits.unread_sweeps):
             return True
         awaited: object = None
-        if self.state is IDLE and limits.head_sweeps and self._reader.buffered:
+        if self._slow and self.exchange is None:
+            pass  # what waits here may be a whole head
+        elif self.state is IDLE and limits.head_sweeps and self._reader.buffered:
             awaited = self._heads
         elif exchange is not None and limits.body_rate and self._body_is_awaited(exchange):
             awaited = exchange

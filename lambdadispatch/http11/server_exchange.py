@@ -92,12 +92,17 @@ class ServerExchange(Exchange):
     def answer(self, head: ResponseHead, extra: bytes = b"") -> None:
         """Begin the response. ``extra`` are whole field lines to add.
 
+        A client that still waits for a 100 may send its body after this, or not: nobody can tell
+        what follows from the next request, so its connection ends with the response.
+
         LocalProtocolError if it has begun, or its fields declare a length that is not its own.
         """
         if self.answer_begun:
             raise LocalProtocolError("answered_twice", "a response has already begun")
         framing = self._framing(head)
         self._keep = self._keep and framing != TO_CLOSE and not self.connection.closing
+        if self.connection.state is OPEN and self.holds_back:
+            self._keep = False
         self._left = _NO_BODY if framing is None else framing
         if self.own_lines:
             head = without_own(head, self.connection.server.answer_names)
@@ -178,12 +183,13 @@ class ServerExchange(Exchange):
     ) -> None:
         """A whole response at once.
 
-        What is left of the request is passed over if it is small, else the connection is closed
-        after the response.
+        What is left of the request is passed over if it is small and comes for certain, else the
+        connection is closed after the response.
         """
         unread = self.connection.exchange is self and self.connection.state is OPEN
         if unread and self.head is not None:
-            self._keep = self._keep and 0 < self.head.body <= DISCARDED_OCTETS
+            comes = 0 < self.head.body <= DISCARDED_OCTETS and not self.holds_back
+            self._keep = self._keep and comes
         self.answer_whole(response(status, pairs, len(body)), body)
         if unread and self._keep:
             self.discard()

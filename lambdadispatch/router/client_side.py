@@ -54,8 +54,11 @@ def front_server(
     on_refused: Callable[[Exchange, RemoteProtocolError], None],
     forwarding: Forwarding,
     counts: Counter[str],
+    later: Callable[[float, Callable[[], None]], object],
 ) -> HttpServer:
-    """The server of the client port. ``counts`` counts connections that are closed unserved."""
+    """The server of the client port. ``counts`` counts connections that are closed unserved,
+    ``later`` calls a function after some seconds.
+    """
     options: dict[str, Any] = {
         "limits": _message_limits(settings),
         "patience": round(settings.keep_alive_timeout),
@@ -67,6 +70,7 @@ def front_server(
         ),
         "admission": _admission(settings, counts),
         "answer_names": forwarding.answer_names,
+        "later": later,
     }
     if settings.proxy_protocol == "on":
         return HttpServer(on_request, on_refused, make=ProxiedConnection, **options)

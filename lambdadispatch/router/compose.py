@@ -105,7 +105,7 @@ def compose(
     return Parts(
         router,
         fleet,
-        _front(settings, router, counts, make_forwarding(settings, chances.bits, wall)),
+        _front(settings, router, counts, make_forwarding(settings, chances.bits, wall), clock),
         _control(settings, router, fleet, claims, counts, call_later),
         admin_tree(router.why_not_ready, state),
     )
@@ -123,7 +123,11 @@ def _octets(request: Hashable) -> int:
 
 
 def _front(
-    settings: Settings, router: Router, counts: Counts, forwarding: Forwarding
+    settings: Settings,
+    router: Router,
+    counts: Counts,
+    forwarding: Forwarding,
+    clock: IReactorTime,
 ) -> HttpServer:
     def refused(exchange: Exchange, error: RemoteProtocolError) -> None:
         if exchange.head is None:
@@ -139,7 +143,9 @@ def _front(
         _priorities(settings),
     )
     on_request = ResourceServer(resource).on_request
-    return front_server(settings, on_request, refused, forwarding, counts.refused_connections)
+    return front_server(
+        settings, on_request, refused, forwarding, counts.refused_connections, clock.callLater
+    )
 
 
 def _priorities(settings: Settings) -> Priorities | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from lambdadispatch.settings import SETTINGS, Settings, SettingsError, load
 from lambdadispatch.settings.kinds import Kind, seconds, whole
@@ -18,6 +18,10 @@ from lambdadispatch.simulator.workloads import BUILTIN
 
 DEFAULT_COLD_START = "lognormal:500ms,2s"
 DEFAULT_CALL_BACK = "50ms"
+WHAT_IF = "values of --max-concurrent-count for rows of their own, or none (1, half and double)"
+
+Value: TypeAlias = tuple[str, Callable[[str], object], object, str, str]
+"""An argument that has a value: flag, how it is read, default, what help calls the value, help."""
 
 
 class ArgumentError(ValueError):
@@ -164,85 +168,45 @@ def _workload(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add(group: argparse._ArgumentGroup, values: Iterable[Value]) -> None:
+    for flag, read, default, metavar, text in values:
+        group.add_argument(f"--{flag}", type=read, default=default, metavar=metavar, help=text)
+
+
 def _service(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("AWS Lambda")
-    group.add_argument(
-        "--cold-start",
-        type=_distribution,
-        metavar="DISTRIBUTION",
-        help=f"of a new environment ({DEFAULT_COLD_START}; step: 8s)",
+    call_back = distribution(DEFAULT_CALL_BACK)
+    concurrency, timeout = _reads(whole(1, 1_000_000)), _reads(seconds(1, 900))
+    started = f"of a new environment ({DEFAULT_COLD_START}; step: 8s)"
+    called = f"from a ready environment to open channels ({DEFAULT_CALL_BACK})"
+    kept = "how long AWS keeps an unused environment (5m)"
+    values: tuple[Value, ...] = (
+        ("cold-start", _distribution, None, "DISTRIBUTION", started),
+        ("call-back", _distribution, call_back, "DISTRIBUTION", called),
+        ("keep-warm", _reads(_TIME), 300.0, "TIME", kept),
+        ("account-concurrency", concurrency, 1000, "N", "most environments in use (1000)"),
+        ("function-timeout", timeout, 900.0, "TIME", "of an invocation (900s)"),
     )
-    group.add_argument(
-        "--call-back",
-        type=_distribution,
-        default=distribution(DEFAULT_CALL_BACK),
-        metavar="DISTRIBUTION",
-        help=f"from a ready environment to open channels ({DEFAULT_CALL_BACK})",
-    )
-    group.add_argument(
-        "--keep-warm",
-        type=_reads(_TIME),
-        default=300.0,
-        metavar="TIME",
-        help="how long AWS keeps an unused environment (5m)",
-    )
-    group.add_argument(
-        "--account-concurrency",
-        type=_reads(whole(1, 1_000_000)),
-        default=1000,
-        metavar="N",
-        help="most environments in use (1000)",
-    )
-    group.add_argument(
-        "--function-timeout",
-        type=_reads(seconds(1, 900)),
-        default=900.0,
-        metavar="TIME",
-        help="of an invocation (900s)",
-    )
+    _add(parser.add_argument_group("AWS Lambda"), values)
 
 
 def _money(parser: argparse.ArgumentParser) -> None:
-    dollars = _reads(number(0, 1_000_000, "dollars,"))
     group = parser.add_argument_group(f"prices ({prices.REGION}, as of {prices.AS_OF}) and output")
     group.add_argument("--architecture", choices=prices.LIST, default="x86", help="(x86)")
-    group.add_argument(
-        "--memory",
-        type=_reads(whole(128, 10_240)),
-        default=1769,
-        metavar="MB",
-        help="of the function (1769, which is one vCPU)",
+    dollars, share = _reads(number(0, 1_000_000, "dollars,")), _reads(number(0, 1))
+    router = "of the router (a Fargate task with 1 vCPU and 2 GB)"
+    memory = "of the function (1769, which is one vCPU)"
+    billed = "part of a cold start that AWS bills, 0 to 1 (1)"
+    rows = f"of the table ({','.join(PARTS)})"
+    values: tuple[Value, ...] = (
+        ("memory", _reads(whole(128, 10_240)), 1769, "MB", memory),
+        ("price-gb-second", dollars, None, "DOLLARS", "of AWS Lambda"),
+        ("price-million-requests", dollars, None, "DOLLARS", "of invocations"),
+        ("price-router-hour", dollars, None, "DOLLARS", router),
+        ("billed-start-share", share, 1.0, "SHARE", billed),
+        ("rows", _parts, PARTS, "PARTS", rows),
+        ("what-if-concurrency", _several(whole(1, 1000)), None, "N,N,...", WHAT_IF),
     )
-    group.add_argument("--price-gb-second", type=dollars, metavar="DOLLARS", help="of AWS Lambda")
-    group.add_argument(
-        "--price-million-requests", type=dollars, metavar="DOLLARS", help="of invocations"
-    )
-    group.add_argument(
-        "--price-router-hour",
-        type=dollars,
-        metavar="DOLLARS",
-        help="of the router (a Fargate task with 1 vCPU and 2 GB)",
-    )
-    group.add_argument(
-        "--billed-start-share",
-        type=_reads(number(0, 1)),
-        default=1.0,
-        metavar="SHARE",
-        help="part of a cold start that AWS bills, 0 to 1 (1)",
-    )
-    group.add_argument(
-        "--rows",
-        type=_parts,
-        default=PARTS,
-        metavar="PARTS",
-        help=f"of the table ({','.join(PARTS)})",
-    )
-    group.add_argument(
-        "--what-if-concurrency",
-        type=_several(whole(1, 1000)),
-        metavar="N,N,...",
-        help="values of --max-concurrent-count for rows of their own, or none (1, half and double)",
-    )
+    _add(group, values)
     group.add_argument("--json", action="store_true", help="JSON in place of the table")
     group.add_argument("--plot", metavar="FILE", help="write the charts there, as SVG")
 

@@ -20,7 +20,9 @@ from txaio.tx import make_logger
 from lambdadispatch.admin.resources import AdminSite
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.service import announce
+from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.settings import Settings
+from lambdadispatch.workers.liveness import BEAT
 from lambdadispatch.workers.pages import Fetch, Pages
 from lambdadispatch.workers.place import Place, Spawn
 from lambdadispatch.workers.sockets import ADMIN, FRONT, Sockets, open_sockets
@@ -51,6 +53,7 @@ class ParentService(Service):
         local: LocalLambdaService | None,
         on_failure: Callable[[str, int], None],
         open_all: Callable[[Settings], list[Sockets]] = open_sockets,
+        beat: float = BEAT,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -59,6 +62,8 @@ class ParentService(Service):
         self._local = local
         self._on_failure = on_failure
         self._open_all = open_all
+        self._beat = beat
+        self._looking = Ticker(clock, beat, self._look)
         self._ports = Ports()
         self._announced = False
         self._failed = False
@@ -83,8 +88,9 @@ class ParentService(Service):
             self._on_failure(f"lambdadispatch: {error}", 1)
             raise SystemExit(1) from None
         for number, sockets in enumerate(opened):
-            place = Place(self._clock, number, self._settings, sockets, self._spawn, self)
-            self.places.append(place)
+            self.places.append(
+                Place(self._clock, number, self._settings, sockets, self._spawn, self, self._beat)
+            )
 
     def _listen_admin(self) -> None:
         port = self._settings.admin_port
@@ -119,9 +125,17 @@ class ParentService(Service):
         for place in self.places:
             if self.running and not self._failed:
                 place.start(local_url)
+        if self.running:
+            self._looking.start()
 
     def _local_failed(self, failure: Failure) -> None:
         self.gave_up(f"lambdadispatch: {failure.getErrorMessage()}", 1)
+
+    def _look(self) -> None:
+        """Replace the worker that has been silent for the longest, if that is too long."""
+        silent = [place for place in self.places if place.looked_at()]
+        if silent:
+            max(silent, key=lambda place: place.silence.looks).replace()
 
     # -- what places tell
 
@@ -146,6 +160,7 @@ class ParentService(Service):
         """Drain and end; see the module's text."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._draining = True
+        self._looking.stop()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

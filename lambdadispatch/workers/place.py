@@ -11,6 +11,7 @@ from txaio.tx import make_logger
 
 from lambdadispatch.router.ports import CannotListen
 from lambdadispatch.settings import Settings
+from lambdadispatch.workers.liveness import BEAT, Silence
 from lambdadispatch.workers.orders import patience
 from lambdadispatch.workers.process import FIRST_SOCKET, Keeper, Process
 from lambdadispatch.workers.shares import Share, settings_of, sockets_of
@@ -39,8 +40,9 @@ class Owner(Protocol):
 class Place:
     """A worker's place. ``settings`` are those of the router as a whole.
 
-    ``ports`` are the numbers of its ports by the name of their setting; ``ready`` says whether its
-    worker is; ``failed_end`` how it ended if that was not in order, although it had been told to.
+    It is to be looked at every ``beat`` seconds. ``ports`` are the numbers of its ports by the name
+    of their setting; ``ready`` says whether its worker is; ``failed_end`` how it ended if that was
+    not in order, although it had been told to.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Place:
         sockets: Sockets,
         spawn: Spawn,
         owner: Owner,
+        beat: float = BEAT,
     ) -> None:
         self.number = number
         self.supervision = Supervision()
+        self.silence = Silence()
         self.ready = False
         self.failed_end: str | None = None
         self.ports = {name: number_of(each) for name, each in sockets.items()}
@@ -62,6 +66,7 @@ class Place:
         self._sockets = sockets
         self._spawn = spawn
         self._owner = owner
+        self._beat = beat
         self._local_url: str | None = None
         self._process: Process | None = None
         self._reason: str | None = None
@@ -85,12 +90,13 @@ class Place:
     def _start(self) -> None:
         self._timer = self._reason = None
         self.supervision.started(self._clock.seconds())
+        self.silence.began()
         try:
             self._relisten()
             settings = settings_of(self._settings, self.number, self.ports)
             names = enumerate(self._sockets, FIRST_SOCKET)
             inherited = sockets_of(settings, {name: number for number, name in names})
-            share = Share(self.number, settings, inherited, self._local_url)
+            share = Share(self.number, settings, inherited, self._local_url, self._beat)
             descriptors = [each.fileno() for each in self._sockets.values()]
             self._process = self._spawn(self.number, share.encode(), descriptors, self)
         except (OSError, CannotListen) as error:
@@ -120,6 +126,10 @@ class Place:
         """It is ready."""
         self.ready = True
         self._owner.place_ready()
+
+    def was_alive(self) -> None:
+        """Its loop turns."""
+        self.silence.heard()
 
     def failed(self, reason: str) -> None:
         """It told why it cannot start."""
@@ -153,6 +163,23 @@ class Place:
         if decision.absent:
             self._leave_group()
         self._timer = self._clock.callLater(decision.after, self._start)
+
+    # -- one that is stuck
+
+    def looked_at(self) -> bool:
+        """Whether it has been silent for too long, and should be replaced; for each beat."""
+        return self._process is not None and not self._stopping and self.silence.looked()
+
+    def replace(self) -> None:
+        """End it; the next one starts as after any end."""
+        log.error(
+            "worker {worker} has shown no sign of life for {seconds:g} s: it is killed",
+            worker=self.number,
+            seconds=self.silence.looks * self._beat,
+        )
+        self.silence.began()
+        if self._process is not None:
+            self._process.kill()
 
     # -- ending
 

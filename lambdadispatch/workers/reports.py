@@ -4,6 +4,7 @@
 |---|---|
 | ``["log", level, namespace, text]`` | an event of the worker's log |
 | ``["up"]`` | invocations can be started |
+| ``["alive"]`` | its loop turns; said every beat (see ``liveness``) |
 | ``["ready"]`` | it has an instance, where there is a local Lambda; else it comes with ``up`` |
 | ``["failed", text]`` | why it cannot start; it ends next |
 
@@ -29,7 +30,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-LOG, UP, READY, FAILED = "log", "up", "ready", "failed"
+LOG, UP, READY, ALIVE, FAILED = "log", "up", "ready", "alive", "failed"
 
 
 @implementer(ILogObserver)
@@ -58,6 +59,10 @@ class Reports:
         """It would serve."""
         self._write(READY)
 
+    def alive(self) -> None:
+        """Its loop turns."""
+        self._write(ALIVE)
+
     def failed(self, reason: str) -> None:
         """It cannot start."""
         self._write(FAILED, reason)
@@ -77,6 +82,9 @@ class Reported(Protocol):
     def became_ready(self) -> None:
         """The worker is ready."""
 
+    def was_alive(self) -> None:
+        """The worker's loop turns."""
+
     def failed(self, reason: str) -> None:
         """The worker told why it cannot start."""
 
@@ -90,6 +98,8 @@ def read_report(worker: int, line: str, reported: Reported) -> None:
         reported.came_up()
     elif report[0] == READY:
         reported.became_ready()
+    elif report[0] == ALIVE:
+        reported.was_alive()
     else:
         reported.failed(report[1])
 
@@ -99,7 +109,7 @@ def log_line(worker: int, level: str, namespace: str, text: str) -> None:
     _logger(namespace).emit(_level(level), "worker {worker}: {text}", worker=worker, text=text)
 
 
-_LENGTHS = {LOG: 4, UP: 1, READY: 1, FAILED: 2}
+_LENGTHS = {LOG: 4, UP: 1, READY: 1, ALIVE: 1, FAILED: 2}
 
 
 def _parsed(line: str) -> list[str]:

@@ -17,13 +17,15 @@ class Share:
     """One worker's share.
 
     ``sockets`` are descriptors by interface and port, which are those of ``settings``.
-    ``local_url`` is the local Lambda's, which all workers share; None with AWS.
+    ``local_url`` is the local Lambda's, which all workers share; None with AWS. ``beat`` is how
+    often, in seconds, the worker is to report that it is alive.
     """
 
     worker: int
     settings: Settings
     sockets: Mapping[tuple[str, int], int]
     local_url: str | None
+    beat: float
 
     def encode(self) -> bytes:
         """For the worker's standard input: its length in 4 bytes, and a pickle.

@@ -295,8 +295,11 @@ class ConnectingTests(PortCase):
         self.successResultOf(self.rig.host.stop())
         self.assertEqual(self.rig.ended, 2)
         self.rig.network.advance(1)
-        self.assertTrue(all(client.lost for client in clients))
+        self.assertEqual((clients[0].received, bool(clients[0].lost)), (b"", True))
+        self.assertEqual(clients[1].answer().status, 503)
         self.assertTrue(all(connection.lost for connection in self.app.connections))
+        self.rig.leave(clients[1])
+        self.rig.network.advance(1)
         self.assertEqual(self.rig.network.links, [])
 
 

@@ -31,6 +31,9 @@ class Keeping:
     def became_ready(self) -> None:
         self.told.append(("ready",))
 
+    def was_alive(self) -> None:
+        self.told.append(("alive",))
+
     def failed(self, reason: str) -> None:
         self.told.append(("failed", reason))
 
@@ -83,9 +86,10 @@ class TellingTests(ReportsCase):
     def test_each_report_arrives(self) -> None:
         self.reports.up()
         self.reports.ready()
+        self.reports.alive()
         self.reports.failed("no credentials\nwere found")
         self.pass_on()
-        told = [("up",), ("ready",), ("failed", "no credentials\nwere found")]
+        told = [("up",), ("ready",), ("alive",), ("failed", "no credentials\nwere found")]
         self.assertEqual(self.keeping.told, told)
         self.assertEqual(self.logged(), [])
 

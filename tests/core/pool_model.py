@@ -101,6 +101,8 @@ class PoolModel(NaivePool):
             self._check_surplus(found[0])
         elif action.reason == "replaced":
             self._check_replaced(found[0])
+        elif action.reason == "no_channel":
+            assert not (found[0].idle or self.load(found[0])), "it can take a request"
         found[0].draining = True
 
     def _check_surplus(self, instance: NaiveInstance) -> None:

@@ -109,7 +109,7 @@ class Slow(RawIOBase):
         return len(piece)
 
 
-SHARE = Share(1, make_settings(queue_timeout=0.5), {("", 5002): 4}, "http://127.0.0.1:9")
+SHARE = Share(1, make_settings(queue_timeout=0.5), {("", 5002): 4}, "http://127.0.0.1:9", 5.0)
 
 
 @pytest.mark.parametrize("stream", [BytesIO, Slow])

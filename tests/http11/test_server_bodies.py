@@ -207,10 +207,18 @@ def test_a_slow_client_is_told_of_once() -> None:
     for _ in range(LARGE // 65536):
         exchange.write(bytes(65536))
     assert sink.pace == ["slow"]
+    client.transport.resumeProducing()
+    stage.pump()
+    assert sink.pace == ["slow", "ready"]
+    client.transport.pauseProducing()
     exchange.end()
+    stage.pump()
     second, late = stage.exchanges[1], Body()
+    second.answer(response(200, body=LARGE))
+    for _ in range(LARGE // 65536):
+        second.write(bytes(65536))
     second.take(late)
     assert late.pace == ["slow"]
     client.transport.resumeProducing()
     stage.pump()
-    assert (sink.pace, late.pace) == (["slow"], ["slow", "ready"])
+    assert (sink.pace, late.pace) == (["slow", "ready"], ["slow", "ready"])

@@ -346,10 +346,8 @@ def test_switch_lets_a_connection_be_read_that_was_held_back(at_once: bool) -> N
     assert client.received.endswith(b"\r\n\r\nhello " + b"X" * 300_000)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_refusal_over_tls_arrives() -> None:
-    """TLS is closed as a whole: what was written must leave first."""
-    stage = ServerStage()
+def over_tls(stage: ServerStage) -> Peer:
+    """A client that has connected over TLS."""
     options = KeyPair.generate().selfSignedCert(1, CN="server").options()
     secured = TLSMemoryBIOFactory(options, False, stage.server, stage.clock)
     stage.network.listen_endpoint(FRONT + 1).listen(secured)
@@ -359,10 +357,34 @@ def test_a_refusal_over_tls_arrives() -> None:
     securing = TLSMemoryBIOFactory(CertificateOptions(), True, clear, stage.clock)
     stage.network.connect(securing.buildProtocol(None), FRONT + 1)
     stage.pump()
+    return client
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_refusal_over_tls_arrives() -> None:
+    """TLS is closed as a whole: what was written must leave first."""
+    stage = ServerStage()
+    client = over_tls(stage)
     client.send(b"POST / HTTP/1.1\r\n\r\n")
     stage.network.advance(1)
     assert client.answers() == ["400 Bad Request HTTP/1.1 8", b"bad_host", "end", "closed"]
     assert not stage.server.connections
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_comes_after_the_end_over_tls_is_not_kept() -> None:
+    """TLS reads on until all was written, which a client can put off by reading nothing."""
+    stage = ServerStage()
+    client = over_tls(stage)
+    client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    stage.network.advance(1)
+    client.transport.pauseProducing()
+    stage.exchanges[0].respond(200, body=b"x" * 1_000_000)
+    stage.pump()
+    client.send(b"y" * 1_000_000)
+    stage.network.advance(1)
+    assert stage.held == 0
+    assert len(stage.server.connections) == 1
 
 
 def test_a_closed_connection_that_cannot_be_written_out_is_ended() -> None:

@@ -323,6 +323,15 @@ class SilenceTests(LeavingCase):
         self.assertEqual(self.call.lost, "client_gone")
         self.assertEqual(self.outcomes("sessions"), {"silent": 1})
 
+    def test_an_order_that_gives_no_reason(self) -> None:
+        self.ask(get("/now"))
+        router = self.system.parts.router
+        [instance] = router._dispatcher._roster.all()
+        router._do(router._dispatcher._retire(instance, ""))
+        self.advance(1)
+        self.assertEqual(self.reasons, ["drain"])
+        self.assertEqual(self.outcomes("sessions"), {"closed": 1})
+
     def test_the_session_alone_decides(self) -> None:
         client = self.ask(get("/x"))
         self.links_to(CONTROL)[0].cut()

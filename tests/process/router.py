@@ -115,14 +115,18 @@ class RunningRouter:
     """One router, its log and its ports."""
 
     def __init__(
-        self, arguments: Sequence[str], variables: Mapping[str, str], directory: Path
+        self,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        directory: Path,
+        command: Sequence[str],
     ) -> None:
         self.mark = uuid.uuid4().hex
         self._log = directory / "log"
         self._errors = directory / "errors"
         with self._log.open("wb") as log, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*TWISTD, "lambdadispatch", *arguments],
+                [*command, "lambdadispatch", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=errors,
@@ -223,13 +227,15 @@ class RunningRouter:
 
 @contextmanager
 def launched(
-    *arguments: str, variables: Mapping[str, str] | None = None
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    command: Sequence[str] = TWISTD,
 ) -> Iterator[RunningRouter]:
     """Run a router with these arguments; fails if it leaves a process or an unexpected error."""
     inherited = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
     with TemporaryDirectory() as directory:
         router = RunningRouter(
-            arguments, inherited if variables is None else variables, Path(directory)
+            arguments, inherited if variables is None else variables, Path(directory), command
         )
         try:
             yield router
