@@ -25,7 +25,7 @@ from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
 from lambdadispatch.router.compose import Parts
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.ticker import Ticker
-from lambdadispatch.settings import Settings
+from lambdadispatch.settings import Settings, pools_of
 from lambdadispatch.wire.payload import Callback
 
 log = make_logger()
@@ -46,9 +46,13 @@ class Backend(Protocol):
         """Fires when nothing is left running."""
 
 
-def announce(port: int | None) -> None:
-    """Say that a router with a local function serves on ``port``."""
-    log.info("ready, try: curl http://localhost:{port}/fact", port=port)
+def announce(port: int | None, settings: Settings) -> None:
+    """Say that a router with local functions serves on ``port``."""
+    if settings.routes:
+        count = len(pools_of(settings))
+        log.info("ready: {count} functions at http://localhost:{port}", count=count, port=port)
+    else:
+        log.info("ready, try: curl http://localhost:{port}/fact", port=port)
 
 
 class Progress(Protocol):
@@ -165,7 +169,7 @@ class RouterService(Service):
 
     def _ready(self) -> None:
         if self._progress is None:
-            announce(self._ports.number("port"))
+            announce(self._ports.number("port"), self._settings)
         else:
             self._progress.ready()
 
