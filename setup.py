@@ -41,7 +41,7 @@ COMPILED = [
     "lambdadispatch/control/server.py",
     "lambdadispatch/router/access_log.py",
     "lambdadispatch/router/counts.py",
-    "lambdadispatch/router/pools.py",
+    "lambdadispatch/router/pool.py",
     "lambdadispatch/router/router.py",
     "lambdadispatch/router/timers.py",
     "lambdadispatch/router/unrouted.py",

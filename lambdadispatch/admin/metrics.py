@@ -42,7 +42,7 @@ _COUNTS = {
 }
 """By the key under ``since_start``: the label of the words below it, and the help."""
 
-_OF_A_POOL = frozenset(
+OF_A_POOL = frozenset(
     (
         *("requests", "retries", "nacks", "invocations_started", "invocations"),
         *("channels_opened", "channels", "sessions"),
@@ -124,7 +124,7 @@ def metrics_page(request: Request, metrics: Metrics) -> bytes:
 def _count(
     key: str, label: str, text: str, states: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> Metric:
-    pooled = ["pool"] if key in _OF_A_POOL else []
+    pooled = ["pool"] if key in OF_A_POOL else []
     worded = [label] if label else []
     family = CounterMetricFamily(PREFIX + key, text, labels=["worker", *pooled, *worded])
     for worker, state in states:
@@ -140,7 +140,7 @@ def _count(
 def _values(key: str, state: Mapping[str, Any]) -> Iterator[tuple[list[str], Any]]:
     """What was counted, with the labels above the word: of each pool, or of all."""
     total = state["since_start"][key]
-    if key not in _OF_A_POOL:
+    if key not in OF_A_POOL:
         yield [], total
         return
     for pool, value in state["pools"].items():

@@ -32,7 +32,8 @@ from lambdadispatch.router.fleet import Fleet, Starter
 from lambdadispatch.router.invocations import Invocations
 from lambdadispatch.router.minimum import ScheduledMinimum
 from lambdadispatch.router.plan import SettingsPlan
-from lambdadispatch.router.pools import Pool, Pools
+from lambdadispatch.router.pool import Pool
+from lambdadispatch.router.pools import Pools
 from lambdadispatch.router.router import Router
 from lambdadispatch.router.timers import Timeouts
 from lambdadispatch.router.unrouted import Unrouted

@@ -12,9 +12,10 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.web.test.requesthelper import DummyRequest
 
-from lambdadispatch.admin.metrics import Metrics, Reading, metrics_page
+from lambdadispatch.admin.metrics import OF_A_POOL, Metrics, Reading, metrics_page
 from lambdadispatch.core.outcomes import RequestOutcome
-from lambdadispatch.router.counts import Counts
+from lambdadispatch.router import counts as books
+from lambdadispatch.router.counts import Counts, added_up
 
 
 def state(**pool: int) -> dict[str, Any]:
@@ -96,6 +97,24 @@ def test_outcomes_of_requests_begin_at_zero() -> None:
         if outcome is not RequestOutcome.UNKNOWN_ROUTE
     } | {("outcome=unknown_route", "pool=", "worker=0")}
     assert sum(requests.values()) == 7
+
+
+def test_what_a_pool_counts_is_known_on_both_sides() -> None:
+    assert set(Counts().of_pool()) == set(books.OF_A_POOL) == OF_A_POOL
+
+
+def test_the_counts_of_all_pools_are_added_up() -> None:
+    one, other = Counts(), Counts()
+    one.requests["answered"] += 2
+    one.channels_opened = 3
+    other.requests.update(["answered", "unknown_route"])
+    other.channels_opened = 4
+    other.denied["bad_proof"] += 1
+    total = added_up([one, other])
+    assert total["requests"] == {"answered": 3, "unknown_route": 1}
+    assert (total["channels_opened"], total["denied"]) == (7, {"bad_proof": 1})
+    assert one.requests == {"answered": 2}
+    assert list(total) == list(Counts().as_mapping())
 
 
 def test_pools_are_told_apart_and_what_is_of_none_has_an_empty_label() -> None:
