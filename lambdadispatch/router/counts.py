@@ -62,8 +62,11 @@ class Counts:
 
 def added_up(counts: Iterable[Counts]) -> Mapping[str, Any]:
     """All of them as one, for ``/state``."""
-    total = Counts()
+    total: dict[str, Any] = {}
     for each in counts:
-        for key, value in vars(each).items():
-            setattr(total, key, getattr(total, key) + value)
-    return total.as_mapping()
+        for key, value in each.as_mapping().items():
+            if isinstance(value, int):
+                total[key] = total.get(key, 0) + value
+            else:
+                total[key] = dict(Counter(total.get(key)) + Counter(value))
+    return total
