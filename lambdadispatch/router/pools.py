@@ -58,7 +58,8 @@ class Pools:
                 pool.router.tick()
             except Exception:
                 log.failure(
-                    "the tick of pool {pool} failed; it will be tried again", pool=pool.name
+                    "a regular task failed; it will be tried again: the tick of pool {pool}",
+                    pool=pool.name,
                 )
             if self._may_sleep and pool.router.may_sleep():
                 pool.awake = False

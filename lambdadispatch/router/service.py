@@ -50,7 +50,7 @@ def announce(port: int | None, settings: Settings) -> None:
     """Say that a router with local functions serves on ``port``."""
     if settings.routes:
         count = len(pools_of(settings))
-        log.info("ready: {count} functions at http://localhost:{port}", count=count, port=port)
+        log.info("ready at http://localhost:{port} with functions: {count}", count=count, port=port)
     else:
         log.info("ready, try: curl http://localhost:{port}/fact", port=port)
 

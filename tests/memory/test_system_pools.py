@@ -452,7 +452,7 @@ class TogetherTests(PoolsCase):
     def test_with_local_functions_it_is_ready_without_an_instance(self) -> None:
         commands = {"local": "the command", "control_port": CONTROL, "control_tls_port": None}
         self.build(**commands)
-        self.assertTrue(any("ready: 3 functions at" in line for line in self.messages()))
+        self.assertTrue(any("with functions: 3" in line for line in self.messages()))
         self.advance(60)
         self.assertEqual(self.system.aws.started, [])
         self.assertEqual(self.answer(self.ask(get("/now"))).body, b"now")

@@ -53,7 +53,7 @@ def two_functions(
     file.write_text("\n".join(lines))
     with launched("--config", str(file), *FREE_PORTS, *CLEAR, *IDLE, *options) as router:
         router.listening()
-        router.wait_for(r"ready: \d functions at http://localhost:")
+        router.wait_for(r"ready at http://localhost:\d+ with functions: \d")
         yield router
 
 
