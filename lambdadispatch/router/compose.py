@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -97,7 +97,10 @@ def compose(
     """
     shared = Shared(settings, clock, chances, wall, Claims(clock.seconds), set())
     pools = Pools(
-        [_pool(shared, each, number, starter_of(each)) for number, each in _numbered(settings)],
+        [
+            _pool(shared, pool, number, starter_of(pool))
+            for number, pool in enumerate(pools_of(settings), 1)
+        ],
         may_sleep=bool(settings.routes),
     )
     whole = Counts()
@@ -119,10 +122,6 @@ class Shared:
     wall: Callable[[], datetime]
     claims: Claims
     connected: set[Channel | Session]
-
-
-def _numbered(settings: Settings) -> Iterator[tuple[int, PoolSettings]]:
-    return enumerate(pools_of(settings), 1)
 
 
 def _pool(shared: Shared, pool: PoolSettings, number: int, starter: Starter) -> Pool:

@@ -26,12 +26,11 @@ class Pool:
         self.on_wake: Callable[[Pool], None] | None = None
 
     def wake(self) -> None:
-        """There is something to do again: make up for the ticks that were left out."""
+        """There is something to do again; who looks after it makes up for missed ticks."""
         if not self.awake:
             self.awake = True
             if self.on_wake is not None:
                 self.on_wake(self)
-            self.router.tick()
 
     # -- the front's queue
 

@@ -45,6 +45,7 @@ class Pools:
 
     def _woken(self, pool: Pool) -> None:
         self._awake[pool] = None
+        self._tick(pool)
 
     @property
     def awake(self) -> int:
@@ -52,18 +53,22 @@ class Pools:
         return len(self._awake)
 
     def tick(self) -> None:
-        """Some time has passed. What fails in one pool does not keep it from the others."""
+        """Some time has passed."""
         for pool in tuple(self._awake):
-            try:
-                pool.router.tick()
-            except Exception:
-                log.failure(
-                    "a regular task failed; it will be tried again: the tick of pool {pool}",
-                    pool=pool.name,
-                )
+            self._tick(pool)
             if self._may_sleep and pool.router.may_sleep():
                 pool.awake = False
                 del self._awake[pool]
+
+    def _tick(self, pool: Pool) -> None:
+        """What fails in one pool keeps it neither from the others nor from a request."""
+        try:
+            pool.router.tick()
+        except Exception:
+            log.failure(
+                "a regular task failed; it will be tried again: the tick of pool {pool}",
+                pool=pool.name,
+            )
 
     def begin(self, callback: Callback) -> None:
         """From now on invocations can be started, and are told to call back there."""

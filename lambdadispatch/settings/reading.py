@@ -15,6 +15,7 @@ from lambdadispatch.settings.pool_tables import (
     spelled_pools,
 )
 from lambdadispatch.settings.rules import Value
+from lambdadispatch.settings.setting import MOST_CONNECTIONS
 from lambdadispatch.settings.sources import (
     Spelled,
     plain,
@@ -24,7 +25,7 @@ from lambdadispatch.settings.sources import (
     spelled_keys,
     spelled_variables,
 )
-from lambdadispatch.settings.table import CONFIG, MOST_CONNECTIONS
+from lambdadispatch.settings.table import CONFIG
 
 POOLS = "pools"
 """The key of the file below which the tables of pools stand."""

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdadispatch.settings import kinds
-from lambdadispatch.settings.setting import Derived, Setting
-
-MOST_CONNECTIONS = 10_000_000
+from lambdadispatch.settings.setting import MOST_CONNECTIONS, Derived, Setting
 
 _CLEAR = ("local", "allow_insecure_control_channel", "workers")
 
@@ -34,8 +32,7 @@ SETTINGS = (
         "routes",
         kinds.routes(),
         (),
-        "Which function serves which host and path; see below. What no route takes is for "
-        "function_name, or answered 404.",
+        "Which function serves which host and path; the rest is for function_name, or 404.",
     ),
     Setting(
         "function_name",
