@@ -161,6 +161,18 @@ class SleepingTests(PoolsCase):
         self.advance(60)
         self.assertEqual((self.of("web")["instances"], self.awake), ([], set()))
 
+    def test_a_request_is_served_though_the_tick_that_wakes_its_pool_fails(self) -> None:
+        def fail() -> int:
+            raise ZeroDivisionError("at what the schedule says")
+
+        self.build()
+        self.advance(1)
+        router = self.system.parts.pools.by_name["web"].router
+        router._minimum = fail
+        self.assertEqual(self.answer(self.ask(get("/now"))).body, b"now")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        router._minimum = None
+
     def test_one_pool_without_routes_is_ticked_as_ever(self) -> None:
         self.pools = ("web",)
         self.build(routes=None, function_name="web")
