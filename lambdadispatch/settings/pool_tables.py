@@ -74,23 +74,23 @@ class PoolTables:
         """One more."""
         self._tables[name] = table
 
-    def local(self, given: Mapping[str, Value], problems: list[str]) -> Value | None:
-        """What stands for ``local`` where it is given for each pool but not for all: the first."""
+    def local(self, given: Mapping[str, Value], problems: list[str]) -> dict[str, Value]:
+        """What stands for ``local``, which is not given for all, where it is for each: the first."""
         found = {
             name: table.values["local"]
             for name, table in self._tables.items()
             if "local" in table.values
         }
-        if not found or "local" in given:
-            return None
+        if not found:
+            return {}
         first = next(iter(found.values()))
-        missing = [name for name in _names(given) if name not in found]
+        missing = [plain(name) for name in _names(given) if name not in found]
         if missing:
             problems.append(
                 f"{first.label}: {first.shown} needs a command for every pool; allowed: local for "
-                f"{', '.join(map(plain, missing))} too, or for all"
+                f"{', '.join(missing)} too, or for all"
             )
-        return first
+        return {"local": first}
 
     def completed(
         self,
@@ -99,8 +99,8 @@ class PoolTables:
         refused: set[str],
         problems: list[str],
     ) -> list[tuple[str, dict[str, Value]]]:
-        """All values of each pool, by its name. ``given`` and ``values`` are those for all, the
-        second with defaults. None if there is but one pool, with nothing of its own.
+        """(pool, all its values) for each; nothing if there is but one, without a table. ``given``
+        and ``values`` are those for all pools, the second with defaults.
         """
         if not {"routes", "function_name"} <= values.keys():
             return []

@@ -80,9 +80,8 @@ class _Found:
     def settle(self) -> tuple[Settings, tuple[str, ...]]:
         """Fill in the defaults and check the settings against each other."""
         given = {name: each for name, each in self.values.items() if name not in self.refused}
-        local = self._pools.local(given, self.problems)
-        if local is not None:
-            given["local"] = local
+        if "local" not in self.values:
+            given |= self._pools.local(given, self.problems)
         values = completed(given, self.refused, self.problems)
         pools = self._pools.completed(given, values, self.refused, self.problems)
         self.check()

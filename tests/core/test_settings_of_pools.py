@@ -157,6 +157,11 @@ def test_some_pools_at_aws_and_some_here_is_refused() -> None:
     )
 
 
+def test_a_command_for_all_that_was_refused_is_not_missed() -> None:
+    [found] = problems({"local": "'", "pools": {"orders": {"local": "own"}}})
+    assert found.startswith("local in the file: ")
+
+
 def test_a_local_function_has_a_plain_name() -> None:
     allowed = "allowed with --local: 1 to 64 letters, digits, - and _"
     assert problems(flags={"local": "app", "function-name": "web:7"}) == (
