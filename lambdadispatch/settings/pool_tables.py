@@ -75,7 +75,7 @@ class PoolTables:
         self._tables[name] = table
 
     def local(self, given: Mapping[str, Value], problems: list[str]) -> dict[str, Value]:
-        """What stands for ``local``, which is not given for all, where it is for each: the first."""
+        """``local``, which is not given for all, where it is given for each: the first."""
         found = {
             name: table.values["local"]
             for name, table in self._tables.items()

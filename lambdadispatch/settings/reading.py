@@ -80,7 +80,7 @@ class _Found:
     def settle(self) -> tuple[Settings, tuple[str, ...]]:
         """Fill in the defaults and check the settings against each other."""
         given = {name: each for name, each in self.values.items() if name not in self.refused}
-        if "local" not in self.values:
+        if "local" not in self.values.keys() | self.refused:
             given |= self._pools.local(given, self.problems)
         values = completed(given, self.refused, self.problems)
         pools = self._pools.completed(given, values, self.refused, self.problems)
