@@ -141,6 +141,10 @@ class RoutingTests(PoolsCase):
         self.assertEqual(self.of("orders")["idle_channels"], 4)
 
 
+class RoutingByteByByteTests(RoutingTests):
+    chunk = 1
+
+
 class UnroutedTests(PoolsCase):
     routes = "orders.example.com=orders, example.com/static=assets"
     pools = ("orders", "assets")
