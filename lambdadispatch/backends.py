@@ -7,18 +7,19 @@ import shlex
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from lambdadispatch.invoker.aws_lookup import AwsAccess, AwsLookup
 from lambdadispatch.invoker.callback import callback_host
+from lambdadispatch.invoker.connections import invoke_agent
 from lambdadispatch.invoker.credentials import CredentialsSource, Lookup
 from lambdadispatch.invoker.function_ref import FunctionRef
 from lambdadispatch.invoker.invoker import Invoker
 from lambdadispatch.local.function import LocalFunction
 from lambdadispatch.local.service import LocalLambda
-from lambdadispatch.settings import Settings
+from lambdadispatch.settings import PoolSettings, Settings, pools_of
 
 log = Logger()
 
@@ -30,15 +31,23 @@ class AwsBackend:
         self._reactor = reactor
         self._settings = settings
         lookup = lookup or AwsLookup(service_url=settings.lambda_service_url)
-        source = CredentialsSource(reactor, lookup)
-        self.invoker = Invoker(reactor, source, FunctionRef(settings.function_name))
+        source, agent = CredentialsSource(reactor, lookup), invoke_agent(reactor)
+        self._invokers = {
+            pool.name: Invoker(reactor, source, FunctionRef(pool.function), agent=agent)
+            for pool in pools_of(settings)
+        }
+
+    def starter_of(self, pool: PoolSettings) -> Invoker:
+        """What invokes the function of this pool."""
+        return self._invokers[pool.name]
 
     def start(self) -> Deferred[str]:
         """Find credentials, then the host to call back to."""
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> str:
-        await self.invoker.start()
+        for invoker in self._invokers.values():
+            await invoker.start()
         found = await callback_host(
             self._reactor,
             host=self._settings.callback_host,
@@ -51,8 +60,10 @@ class AwsBackend:
 
     def stop(self) -> Deferred[None]:
         """Close the calls that are still open."""
-        self.invoker.cancel_all()
-        return self.invoker.stop()
+        for invoker in self._invokers.values():
+            invoker.cancel_all()
+        stopped = [invoker.stop() for invoker in self._invokers.values()]
+        return DeferredList(stopped, fireOnOneErrback=True).addCallback(lambda _: None)
 
 
 class LocalLookup:
@@ -71,16 +82,11 @@ class LocalLookup:
 
 
 class LocalFunctionService:
-    """The local Lambda with the one function that the settings name; listens on ``endpoint``."""
+    """The local Lambda with the functions of all pools; listens on ``endpoint``."""
 
     def __init__(self, reactor: Any, settings: Settings, endpoint: IStreamServerEndpoint) -> None:
-        function = LocalFunction(
-            name=settings.function_name,
-            command=tuple(shlex.split(settings.local or "")),
-            timeout=settings.local_function_timeout,
-            concurrency=settings.local_concurrency,
-        )
-        self._local = LocalLambda(reactor, [function], endpoint=endpoint)
+        functions = [_local_function(pool) for pool in pools_of(settings)]
+        self._local = LocalLambda(reactor, functions, endpoint=endpoint)
 
     def start(self) -> Deferred[str]:
         """Fires with its URL."""
@@ -95,6 +101,16 @@ class LocalFunctionService:
     def stop(self) -> Deferred[None]:
         """End every environment."""
         return maybeDeferred(self._local.stopService)
+
+
+def _local_function(pool: PoolSettings) -> LocalFunction:
+    settings = pool.settings
+    return LocalFunction(
+        name=pool.function,
+        command=tuple(shlex.split(settings.local or "")),
+        timeout=settings.local_function_timeout,
+        concurrency=settings.local_concurrency,
+    )
 
 
 class SharedLocalBackend(AwsBackend):

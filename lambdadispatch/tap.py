@@ -157,7 +157,7 @@ def _router(
     parts = compose(
         settings,
         reactor,
-        backend.invoker,
+        backend.starter_of,
         _call_later_for_pings(reactor, settings.ping_interval),
         Chances(random.random, lambda: mark + secrets.token_hex(3), random.getrandbits),
         lambda: datetime.now(UTC),

@@ -42,6 +42,17 @@ _COUNTS = {
 }
 """By the key under ``since_start``: the label of the words below it, and the help."""
 
+OF_A_POOL = frozenset(
+    (
+        *("requests", "retries", "nacks", "invocations_started", "invocations"),
+        *("channels_opened", "channels", "sessions"),
+    )
+)
+"""The counts that each pool has by itself."""
+
+_OF_NO_POOL = {"requests": (RequestOutcome.UNKNOWN_ROUTE,)}
+"""Words among them that are of no pool: they have an empty label ``pool``."""
+
 _GAUGES = {
     "waiting": "Requests that wait for a channel.",
     "running": "Requests that run on a channel.",
@@ -52,7 +63,9 @@ _GAUGES = {
 }
 """By the key of a pool."""
 
-_KNOWN = {"requests": tuple(RequestOutcome)}
+_KNOWN = {
+    "requests": tuple(each for each in RequestOutcome if each is not RequestOutcome.UNKNOWN_ROUTE)
+}
 """Words that are shown as 0 before they come up, so that a rate over them has a beginning."""
 
 
@@ -111,17 +124,31 @@ def metrics_page(request: Request, metrics: Metrics) -> bytes:
 def _count(
     key: str, label: str, text: str, states: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> Metric:
-    family = CounterMetricFamily(
-        PREFIX + key, text, labels=["worker", label] if label else ["worker"]
-    )
+    pooled = ["pool"] if key in OF_A_POOL else []
+    worded = [label] if label else []
+    family = CounterMetricFamily(PREFIX + key, text, labels=["worker", *pooled, *worded])
     for worker, state in states:
-        value = state["since_start"][key]
-        if label:
-            for word, number in (dict.fromkeys(_KNOWN.get(key, ()), 0) | value).items():
-                family.add_metric([worker, str(word)], number)
-        else:
-            family.add_metric([worker], value)
+        for pool, value in _values(key, state):
+            if label:
+                for word, number in value.items():
+                    family.add_metric([worker, *pool, str(word)], number)
+            else:
+                family.add_metric([worker, *pool], value)
     return family
+
+
+def _values(key: str, state: Mapping[str, Any]) -> Iterator[tuple[list[str], Any]]:
+    """What was counted, with the labels above the word: of each pool, or of all."""
+    total = state["since_start"][key]
+    if key not in OF_A_POOL:
+        yield [], total
+        return
+    for pool, value in state["pools"].items():
+        count = value["since_start"][key]
+        yield [pool], dict.fromkeys(_KNOWN[key], 0) | count if key in _KNOWN else count
+    words = _OF_NO_POOL.get(key, ())
+    if words:
+        yield [""], {word: total.get(word, 0) for word in words}
 
 
 def _gauge(key: str, text: str, states: Iterable[tuple[str, Mapping[str, Any]]]) -> Metric:

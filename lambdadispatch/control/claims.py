@@ -47,6 +47,7 @@ DENIAL_STATUS = {
 class Claim:
     """One invocation's right to call back, and what came of it.
 
+    What is admitted under it belongs to its ``pool`` and to no other: a peer has no say in that.
     ``channels_allowed`` bounds its open channels; ``requests`` were sent through them. After
     ``expires``, in seconds of the clock of Claims, nothing is admitted any more.
     """
@@ -55,6 +56,7 @@ class Claim:
     channels_allowed: int
     secret: bytes = field(repr=False, default_factory=lambda: secrets.token_bytes(SECRET_OCTETS))
     expires: float = math.inf
+    pool: str = ""
     closing: bool = False
     session_open: bool = False
     channels_open: int = 0

@@ -291,6 +291,19 @@ class Dispatcher(LiveSets):
         """From the next tick on so many instances are to be there, asked for or not."""
         self._supply.minimum = minimum
 
+    def may_sleep(self, now: float) -> bool:
+        """Whether a tick would change nothing until the next request comes, nor any after it.
+
+        To be asked after a tick. What then comes first has to be a tick again.
+        """
+        return not (
+            self._line
+            or self._running
+            or self._stranded
+            or len(self._roster)
+            or self._supply.is_wanted(now)
+        )
+
     def warm_up(self, now: float) -> list[Action]:
         """Start one instance although nothing asks for it yet, if there is none."""
         if self._capacity or self._draining:

@@ -16,7 +16,7 @@ running seconds by requests ended (far too much at first, when many run and few 
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, log
 from typing import Final
 
 HALF_LIFE: Final = 15.0
@@ -25,6 +25,8 @@ SHORTEST: Final = 0.01
 """Seconds: observations that follow sooner are taken together with the next."""
 NEGLIGIBLE: Final = 0.1
 """An expectation of fewer requests at once keeps no instance."""
+REGULAR: Final = 5.0
+"""Seconds: after a longer silence than this the pool has slept, see ``Ewma.observe``."""
 _NOISE: Final = 1e-9
 _TOO_FEW: Final = 1e-6
 """Requests begun, decayed: below this the last known duration stands."""
@@ -70,7 +72,12 @@ class Ewma:
         self._arrivals = self._arrivals * fade + arrived - self._arrived
         self._begins = self._begins * fade + begun - self._begun
         self._busy = self._busy * fade + self._ran
-        self._seconds = self._seconds * fade + now - before
+        passed = now - before
+        if passed > REGULAR:
+            # What many observations would have left of these seconds. Taken whole they would
+            # count as seconds without a request for as long again after the pool slept.
+            passed = HALF_LIFE / log(2) * (1 - fade)
+        self._seconds = self._seconds * fade + passed
         self._arrived, self._begun, self._ran = arrived, begun, 0.0
         self.rate = self._arrivals / self._seconds
         if self._begins > _TOO_FEW:

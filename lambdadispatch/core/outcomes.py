@@ -50,6 +50,8 @@ class RequestOutcome(StrEnum):
     """The budget allows no start now, and nothing runs."""
     DRAINING = "draining"
     """The router was stopped before an instance took it."""
+    UNKNOWN_ROUTE = "unknown_route"
+    """No route takes its host and path, so it is for no function."""
 
 
 STATUS: Final = {
@@ -63,6 +65,7 @@ STATUS: Final = {
     RequestOutcome.BREAKER_OPEN: 503,
     RequestOutcome.BUDGET_SPENT: 503,
     RequestOutcome.DRAINING: 503,
+    RequestOutcome.UNKNOWN_ROUTE: 404,
 }
 """The status a client is told for an outcome that the router answers itself."""
 

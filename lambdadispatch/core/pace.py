@@ -18,7 +18,11 @@ class Pace:
 
     def note(self, count: int, now: float) -> None:
         """The count is this now; to be told regularly."""
-        if now - self._next_since >= WINDOW:
+        if now - self._next_since >= 2 * WINDOW:
+            # Nobody told, for nothing grew (the pool slept).
+            self._since, self._then = now - WINDOW, count
+            self._next_since, self._next_then = now, count
+        elif now - self._next_since >= WINDOW:
             self._since, self._then = self._next_since, self._next_then
             self._next_since, self._next_then = now, count
 

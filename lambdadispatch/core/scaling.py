@@ -23,13 +23,14 @@ class Scaling(Protocol):
     def desired(self, waiting: int, running: int, instances: int, now: float) -> int:
         """How many instances there should be, ``instances`` being open.
 
-        Asked after each event that changes what waits or runs; at least 1 if anything does.
+        Asked after each event that changes what waits or runs; at least 1 if anything does. Once
+        it is 0 with nothing there, it stays so until something comes.
         """
 
     def observe(self, arrived: int, begun: int, now: float) -> None:
         """So many requests have arrived, and begun to run, since the pool was made.
 
-        Told regularly, several times a second.
+        Told regularly, several times a second; not for any length of time while nothing comes.
         """
 
 

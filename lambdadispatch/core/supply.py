@@ -153,6 +153,18 @@ class Supply:
         """How many there should be, be it more than are allowed."""
         return max(self._scaling.desired(waiting, running, instances, now), self.minimum)
 
+    def is_wanted(self, now: float) -> bool:
+        """Whether instances start, are wanted or were of late, or a brake may yet let go, with no
+        request and no instance there.
+        """
+        return bool(
+            self.starting
+            or self.minimum
+            or self._scaling.desired(0, 0, 0, now)
+            or self._wanted.at(now)
+            or (self.gate.brake is not None and not self.gate.breaker_open)
+        )
+
     # -- time, and what there is to see
 
     def observe(self, arrived: int, begun: int, now: float) -> None:

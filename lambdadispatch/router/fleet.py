@@ -60,7 +60,11 @@ class Plan(Protocol):
 
 
 class Fleet:
-    """All open invocations of one pool. What is started before ``begin`` waits for it."""
+    """All open invocations of one pool. What is started before ``begin`` waits for it.
+
+    ``connected`` is every channel and session that is open; the fleets of several pools share it.
+    ``pool`` stands in the log; empty if there is but one.
+    """
 
     owner: Owner
 
@@ -73,6 +77,8 @@ class Fleet:
         counts: Counts,
         plan: Plan,
         channel_count: int,
+        connected: set[Channel | Session],
+        pool: str = "",
     ) -> None:
         self._clock = clock
         self._starter = starter
@@ -83,8 +89,8 @@ class Fleet:
         self._channel_count = channel_count
         self._callback: Callback | None = None
         self._held: list[int] = []
-        self.connected: set[Channel | Session] = set()
-        """Every channel and session that is open."""
+        self._pool = pool and f" of pool {pool}"
+        self.connected = connected
         self.on_first_ready: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -113,9 +119,10 @@ class Fleet:
         self._claims.add(invocation.claim)
         self._counts.invocations_started += 1
         log.info(
-            "invocation {invocation} started for instance {instance}",
+            "invocation {invocation} started for instance {instance}{pool}",
             invocation=invocation.name,
             instance=invocation.instance,
+            pool=self._pool,
         )
         payload = self._plan.payload(invocation, self._callback)
         result = self._starter.invoke(payload.encode(), invocation=invocation.name)
@@ -127,10 +134,11 @@ class Fleet:
         outcome, reason = _why(result)
         self._counts.invocations[outcome] += 1
         log.info(
-            "invocation {invocation} of instance {instance} ended: {outcome} ({reason}) after "
-            "{requests} requests in {seconds:.1f} s",
+            "invocation {invocation} of instance {instance}{pool} ended: {outcome} ({reason}) "
+            "after {requests} requests in {seconds:.1f} s",
             invocation=invocation.name,
             instance=invocation.instance,
+            pool=self._pool,
             outcome=outcome,
             reason=reason,
             requests=invocation.claim.requests,
@@ -148,7 +156,12 @@ class Fleet:
         if invocation is None:
             return
         invocation.claim.closing = True
-        log.info("instance {instance} is told to leave: {reason}", instance=instance, reason=reason)
+        log.info(
+            "instance {instance}{pool} is told to leave: {reason}",
+            instance=instance,
+            pool=self._pool,
+            reason=reason,
+        )
         if invocation.session is not None:
             invocation.session.drain(reason)
 
@@ -199,8 +212,10 @@ class Fleet:
         invocation.session = session
         invocation.claim.session_open = True
         log.info(
-            "instance {instance} of invocation {invocation} called back after {seconds:.2f} s",
+            "instance {instance} of invocation {invocation}{pool} called back after "
+            "{seconds:.2f} s",
             instance=session.instance,
+            pool=self._pool,
             invocation=invocation.name,
             seconds=self._clock.seconds() - invocation.since,
         )
@@ -225,8 +240,9 @@ class Fleet:
         if invocation is not None:
             invocation.environment = environment
         log.info(
-            "instance {instance} is ready in environment {environment}",
+            "instance {instance}{pool} is ready in environment {environment}",
             instance=session.instance,
+            pool=self._pool,
             environment=environment,
         )
         first, self.on_first_ready = self.on_first_ready, None
@@ -239,8 +255,9 @@ class Fleet:
         self.connected.discard(session)
         invocation = self._invocations.get(session.instance)
         log.info(
-            "session of instance {instance} ended: {outcome}",
+            "session of instance {instance}{pool} ended: {outcome}",
             instance=session.instance,
+            pool=self._pool,
             outcome=reason,
         )
         if invocation is None:

@@ -33,14 +33,15 @@ class Invocation:
 
 
 class Invocations:
-    """All open invocations by the name of their instance.
+    """All open invocations of ``pool`` by the name of their instance.
 
     ``token`` gives a few random hexadecimal digits: names must not repeat when a router restarts
     while instances of the last one still try to call back.
     """
 
-    def __init__(self, token: Callable[[], str]) -> None:
+    def __init__(self, token: Callable[[], str], pool: str = "") -> None:
         self._token = token
+        self._pool = pool
         self._by_instance: dict[str, Invocation] = {}
 
     def __len__(self) -> int:
@@ -52,7 +53,8 @@ class Invocations:
     def add(self, start: int, channels_allowed: int, now: float) -> Invocation:
         """A new invocation, with names and a claim."""
         mark = f"{start}-{self._token()}"
-        claim = Claim(f"i{mark}", channels_allowed, expires=now + CLAIM_SECONDS)
+        expires = now + CLAIM_SECONDS
+        claim = Claim(f"i{mark}", channels_allowed, expires=expires, pool=self._pool)
         invocation = Invocation(start, f"v{mark}", claim, now)
         self._by_instance[claim.instance] = invocation
         return invocation

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambdadispatch.router.invocations import CLAIM_SECONDS, Invocation
-from lambdadispatch.settings import Settings
+from lambdadispatch.settings import PoolSettings
 from lambdadispatch.wire.payload import Callback, InvokePayload
 
 
@@ -14,14 +14,14 @@ from lambdadispatch.wire.payload import Callback, InvokePayload
 class SettingsPlan:
     """The payload as the settings ask for it. ``wall_clock`` gives seconds since the epoch."""
 
-    settings: Settings
+    pool: PoolSettings
     wall_clock: Callable[[], float]
 
     def payload(self, invocation: Invocation, callback: Callback) -> InvokePayload:
         """The payload of one invocation."""
-        settings = self.settings
+        settings = self.pool.settings
         return InvokePayload(
-            pool=settings.function_name,
+            pool=self.pool.name,
             invocation=invocation.name,
             instance=invocation.instance,
             callback=callback,

@@ -19,7 +19,6 @@ from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from txaio.tx import make_logger
 
 from lambdadispatch.control.channel import Channel
 from lambdadispatch.control.session import Session
@@ -28,16 +27,14 @@ from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome
 from lambdadispatch.core.pace import Pace
 from lambdadispatch.front.request import Request
-from lambdadispatch.front.request_ids import id_in
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import NACKED
+from lambdadispatch.router.access_log import log_request
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.router.timers import NO_TIMEOUTS, Timeouts, Timers
 from lambdadispatch.wire.exchange_state import IDLE
 from lambdadispatch.wire.session import NACK, Message
-
-log = make_logger()
 
 LONGEST_RETRY: Final = 120
 """Seconds after which a client that was refused is told to come again, at most."""
@@ -66,6 +63,7 @@ class Router:
         timeouts: Timeouts = NO_TIMEOUTS,
         access_log: bool = False,
         minimum: Callable[[], int] | None = None,
+        pool: str = "",
     ) -> None:
         self._seconds = clock.seconds
         self._dispatcher = dispatcher
@@ -74,6 +72,7 @@ class Router:
         self._timers = Timers(timeouts)
         self._access_log = access_log
         self._minimum = minimum
+        self._pool = pool
         self._actions: deque[Action] = deque()
         self._carrying = False
         self._assigned: dict[Request, float] = {}
@@ -111,7 +110,9 @@ class Router:
         """
         self._counts.requests[outcome] += 1
         if self._access_log:
-            self._log_request(request, outcome)
+            channel = cast("Channel | None", request.channel)
+            invocation = self._fleet.invocation_of(channel.instance) if channel else None
+            log_request(request, outcome, invocation, self._pool)
         if self._assigned.pop(request, None) is None:
             self._check_quiet()
             return
@@ -124,27 +125,6 @@ class Router:
                 self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
             served = outcome is RequestOutcome.ANSWERED
             self._do(self._dispatcher.finished(request, now, served))
-
-    def _log_request(self, request: Request, outcome: RequestOutcome) -> None:
-        head = request.exchange.head
-        channel = cast("Channel | None", request.channel)
-        invocation = channel and self._fleet.invocation_of(channel.instance)
-        log.info(
-            "request {method} {target}: {outcome}, arrival {arrival}, assignment {assignment}, "
-            "attempts {attempts}, invocation {invocation}, instance {instance}, channel {channel}, "
-            "client {client}, id {request_id}",
-            method=head.method.decode() if head else "",
-            target=head.target.decode("utf-8", "backslashreplace") if head else "",
-            outcome=outcome.value,
-            arrival=request.arrival,
-            assignment=request.assignment or None,
-            attempts=request.attempts,
-            invocation=invocation.name if invocation else None,
-            instance=channel.instance if channel else None,
-            channel=channel.name if channel else None,
-            client=request.exchange.peer,
-            request_id=id_in(request.exchange.own_lines),
-        )
 
     # -- channels
 
@@ -243,6 +223,15 @@ class Router:
         for waiter in [w for w in self._quiet if cast(Waiter, w).condition()]:
             self._quiet.remove(waiter)
             waiter.callback(None)
+
+    def may_sleep(self) -> bool:
+        """Whether nothing changes here until somebody asks, so that ticks may be left out."""
+        return (
+            self._minimum is None
+            and not self._assigned
+            and not len(self._fleet)
+            and self._dispatcher.may_sleep(self._seconds())
+        )
 
     def drain(self) -> None:
         """Refuse who waits and who comes; every instance finishes what it runs and leaves."""

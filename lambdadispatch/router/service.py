@@ -25,7 +25,7 @@ from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
 from lambdadispatch.router.compose import Parts
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.ticker import Ticker
-from lambdadispatch.settings import Settings
+from lambdadispatch.settings import Settings, pools_of
 from lambdadispatch.wire.payload import Callback
 
 log = make_logger()
@@ -46,9 +46,13 @@ class Backend(Protocol):
         """Fires when nothing is left running."""
 
 
-def announce(port: int | None) -> None:
-    """Say that a router with a local function serves on ``port``."""
-    log.info("ready, try: curl http://localhost:{port}/fact", port=port)
+def announce(port: int | None, settings: Settings) -> None:
+    """Say that a router with local functions serves on ``port``."""
+    if settings.routes:
+        count = len(pools_of(settings))
+        log.info("ready at http://localhost:{port} with functions: {count}", count=count, port=port)
+    else:
+        log.info("ready, try: curl http://localhost:{port}/fact", port=port)
 
 
 class Progress(Protocol):
@@ -58,7 +62,7 @@ class Progress(Protocol):
         """Invocations can be started."""
 
     def ready(self) -> None:
-        """With a local function: an instance is ready. Else it comes with ``up``."""
+        """With one local function: an instance is ready. Else it comes with ``up``."""
 
 
 class RouterService(Service):
@@ -88,7 +92,7 @@ class RouterService(Service):
         self._waiting: Deferred[None] | None = None
         self._hurried = False
         self._tickers = [
-            Ticker(clock, TICK, parts.router.tick),
+            Ticker(clock, TICK, parts.pools.tick),
             Ticker(clock, SWEEP, self._sweep),
         ]
 
@@ -146,12 +150,11 @@ class RouterService(Service):
             port=callback.port,
             tls=" over TLS" if callback.tls else "",
         )
-        self._parts.fleet.begin(callback)
+        self._parts.pools.begin(callback)
         if self._progress is not None:
             self._progress.up()
         if self._settings.local is not None:
-            self._parts.fleet.on_first_ready = self._ready
-            self._parts.router.warm_up()
+            self._parts.pools.warm_up(self._ready)
         elif self._progress is not None:
             self._progress.ready()
 
@@ -166,7 +169,7 @@ class RouterService(Service):
 
     def _ready(self) -> None:
         if self._progress is None:
-            announce(self._ports.number("port"))
+            announce(self._ports.number("port"), self._settings)
         else:
             self._progress.ready()
 
@@ -188,14 +191,14 @@ class RouterService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        router, front = self._parts.router, self._parts.front
+        pools, front = self._parts.pools, self._parts.front
         log.info("draining: no new connections")
         await self._ports.close("port")
         front.drain()
-        await self._bounded(router.when_served(), self._settings.drain_timeout)
-        router.drain()
+        await self._bounded(pools.when_served(), self._settings.drain_timeout)
+        pools.drain()
         front.cut()
-        await self._bounded(router.when_left(), LEAVE_TIME)
+        await self._bounded(pools.when_left(), LEAVE_TIME)
         # What was answered has to be written out, too.
         await self._bounded(front.when_empty(), LEAVE_TIME)
         await self._backend.stop()

@@ -4,7 +4,7 @@
 at once in a `SettingsError`.
 """
 
-from lambdadispatch.settings.model import Settings, SettingsError
+from lambdadispatch.settings.model import PoolSettings, Settings, SettingsError, pools_of
 from lambdadispatch.settings.reading import load, settings_from
 from lambdadispatch.settings.setting import Derived, Setting
 from lambdadispatch.settings.table import CONFIG, SETTINGS
@@ -13,9 +13,11 @@ __all__ = [
     "CONFIG",
     "SETTINGS",
     "Derived",
+    "PoolSettings",
     "Setting",
     "Settings",
     "SettingsError",
     "load",
+    "pools_of",
     "settings_from",
 ]

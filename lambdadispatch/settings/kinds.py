@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from lambdadispatch.core.routes import Route, RouteError, parse_route
 from lambdadispatch.core.schedule import ScheduleError, Window, parse_window
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
@@ -137,6 +139,58 @@ def function() -> Kind:
         "the name of an AWS Lambda function, name:qualifier, or an ARN",
         lambda value: len(value) <= 256 and _FUNCTION.fullmatch(value),
     )
+
+
+def routes() -> Kind:
+    """Give the kind for a tuple of routes: in text between commas, or a table of a TOML file.
+
+    Each is ``HOST/PREFIX=NAME``; in a table HOST/PREFIX is the key.
+    """
+
+    def read(value: object) -> tuple[Route, ...]:
+        if isinstance(value, str):
+            texts = [part.strip() for part in value.split(",")] if value else []
+            value = [(pattern, name) for pattern, _, name in (t.rpartition("=") for t in texts)]
+        elif isinstance(value, Mapping):
+            value = list(value.items())
+        if not isinstance(value, list | tuple):
+            raise ValueError
+        found = tuple(_route(each) for each in value)
+        _refuse_twice(found)
+        return found
+
+    return Kind(
+        tuple[Route, ...],
+        "HOST/PREFIX=FUNCTION between commas, with a name, *.name or * for HOST, or empty; in the "
+        "file also a table",
+        read,
+    )
+
+
+def _route(pair: object) -> Route:
+    if isinstance(pair, Route):
+        return pair
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise ValueError
+    pattern, name = pair
+    if not pattern:
+        raise RefusedPart(f"{name!r} has not the form HOST/PREFIX=FUNCTION")
+    try:
+        return parse_route(pattern, cast(str, function().read(name)))
+    except RouteError as error:
+        raise RefusedPart(str(error)) from None
+    except ValueError:
+        raise RefusedPart(
+            f"{name!r} at {pattern!r} is not {function().allowed}; a key with dots stands in quotes"
+        ) from None
+
+
+def _refuse_twice(found: Iterable[Route]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for host, prefix, _ in found:
+        if (host, prefix) in seen:
+            raise RefusedPart(f"{host + (prefix or '/')!r} is there twice")
+        seen.add((host, prefix))
 
 
 def command() -> Kind:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from lambdadispatch.core.routes import Route
 from lambdadispatch.core.schedule import Window
 
 
@@ -22,11 +23,13 @@ class Settings:
     """Every setting, checked, with what follows from others worked out. Times are in seconds.
 
     The fields are those of the table `lambdadispatch.settings.table.SETTINGS`, in its order; None
-    stands for "off" (ports) and "not given" (names).
+    stands for "off" (ports) and "not given" (names). Below them ``pools``: what holds for each, if
+    there are several or if one has settings of its own; see `pools_of`.
     """
 
     local: str | None
-    function_name: str
+    routes: tuple[Route, ...]
+    function_name: str | None
     max_concurrent_count: int
     channel_count: int
     instance_count_multiplier: int
@@ -93,3 +96,24 @@ class Settings:
     access_log: bool
     local_function_timeout: float
     local_concurrency: int
+    pools: tuple[PoolSettings, ...] = ()
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What one pool runs by: its ``name``, its ``function``, and all ``settings`` as they hold for
+    it, of which only those of a pool mean anything.
+    """
+
+    name: str
+    function: str
+    settings: Settings
+
+
+def pools_of(settings: Settings) -> tuple[PoolSettings, ...]:
+    """All pools, at least one; the only one has the name of its function."""
+    if settings.pools:
+        return settings.pools
+    name = settings.function_name
+    assert name is not None, "settings without routes have a function"
+    return (PoolSettings(name, name, settings),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lambdadispatch.settings.pool_tables import POOLED
 from lambdadispatch.settings.setting import Derived, Setting
 from lambdadispatch.settings.table import CONFIG, SETTINGS
 
@@ -38,11 +39,43 @@ ignored with a warning.
 """
 
 
+_POOLS = """
+## Several functions
+
+`routes` says which function serves what. A route is a host, a path prefix, and the name of a
+function; in the file it can be a line of a table. A host is a name, `*.name` for all below it, or
+`*`. Of the routes that take a request the most specific wins, in whatever order they stand: first
+by the host, then by the longer prefix. [security.md](security.md#routes) has the rules to the
+letter.
+
+Each function has a pool of its own: a line, instances, limits. What is set above the tables, by a
+flag or by a variable holds for every pool; a table `[pools.NAME]`, which only a file can have,
+outranks all of these for its pool. `NAME` is the name in the routes. `function-name` in such a
+table gives the function another name than its pool, as for an ARN. At the top it names the function
+for what no route takes; without it that is answered 404.
+
+```toml
+max-instances = 50
+
+[routes]
+"api.example.com/v1" = "orders"
+"*/static" = "assets"
+"*/" = "web"
+
+[pools.orders]
+function-name = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live"
+max-concurrent-count = 5
+queue-timeout = "5s"
+```
+
+What a pool can have for itself: """
+
+
 def settings_page() -> str:
     """Return the page, in Markdown, with one row for each setting."""
-    return _INTRODUCTION + "".join(
-        f"| {' | '.join(_cells(each))} |\n" for each in (CONFIG, *SETTINGS)
-    )
+    rows = "".join(f"| {' | '.join(_cells(each))} |\n" for each in (CONFIG, *SETTINGS))
+    pooled = ", ".join(f"`{name.replace('_', '-')}`" for name in POOLED)
+    return _INTRODUCTION + rows + _POOLS + pooled + ".\n"
 
 
 def default_text(setting: Setting) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
 
+from lambdadispatch.settings.completing import completed, settings_of
 from lambdadispatch.settings.kinds import RefusedPart
 from lambdadispatch.settings.model import Settings, SettingsError
-from lambdadispatch.settings.rules import RULES, Value
-from lambdadispatch.settings.setting import Derived, Setting
+from lambdadispatch.settings.pool_tables import (
+    PoolTable,
+    PoolTables,
+    pool_settings,
+    spelled_pools,
+)
+from lambdadispatch.settings.rules import Value
+from lambdadispatch.settings.setting import MOST_CONNECTIONS
 from lambdadispatch.settings.sources import (
     Spelled,
     plain,
@@ -18,7 +25,10 @@ from lambdadispatch.settings.sources import (
     spelled_keys,
     spelled_variables,
 )
-from lambdadispatch.settings.table import CONFIG, SETTINGS
+from lambdadispatch.settings.table import CONFIG
+
+POOLS = "pools"
+"""The key of the file below which the tables of pools stand."""
 
 
 class _Found:
@@ -29,52 +39,67 @@ class _Found:
         self.refused: set[str] = set()
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self._pools = PoolTables()
 
     def add(self, source: Iterable[Spelled]) -> None:
         """Check and take the values of one source, those that will be outranked as well."""
+        here, refused = self._read(source)
+        self.refused |= refused
+        self.values = here | self.values
+
+    def add_file(self, file: Mapping[str, object], where: str) -> None:
+        """Check and take what a file holds, the tables of pools included."""
+        keys = dict(file)
+        tables = keys.pop(POOLS, {})
+        self.add(spelled_keys(keys, where, self.problems))
+        for name, label, spelled in spelled_pools(tables, where, self.problems):
+            self._pools.add(name, PoolTable(label, *self._read(spelled)))
+
+    def _read(self, source: Iterable[Spelled]) -> tuple[dict[str, Value], set[str]]:
         here: dict[str, Value] = {}
+        refused: set[str] = set()
+
+        def refuse(name: str, what: str, allowed: str) -> None:
+            refused.add(name)
+            self.problems.append(f"{what}; allowed: {allowed}")
+
         for setting, label, raw in source:
             name = setting.name
             try:
                 value = Value(label, shown(raw), setting.kind.read(raw))
             except ValueError as error:
                 part = f" ({error})" if isinstance(error, RefusedPart) else ""
-                self.refuse(name, f"{label}: {shown(raw)} is refused{part}", setting.kind.allowed)
+                refuse(name, f"{label}: {shown(raw)} is refused{part}", setting.kind.allowed)
                 continue
             other = here.setdefault(name, value)
             if other.value != value.value:
                 both = f"{other.label}: {other.shown} and {label}: {value.shown} disagree"
-                self.refuse(name, both, "only one of them, or equal values")
-        self.values = here | self.values
-
-    def refuse(self, name: str, what: str, allowed: str) -> None:
-        self.refused.add(name)
-        self.problems.append(f"{what}; allowed: {allowed}")
+                refuse(name, both, "only one of them, or equal values")
+        return here, refused
 
     def settle(self) -> tuple[Settings, tuple[str, ...]]:
         """Fill in the defaults and check the settings against each other."""
-        values = {name: each for name, each in self.values.items() if name not in self.refused}
-        for setting in SETTINGS:
-            if setting.name not in values and setting.name not in self.refused:
-                self._fill(setting, values)
-        for rule in RULES:
-            if values.keys() >= set(rule.needs):
-                self.problems.extend(rule.problems(*(values[name] for name in rule.needs)))
+        given = {name: each for name, each in self.values.items() if name not in self.refused}
+        if "local" not in self.values.keys() | self.refused:
+            given |= self._pools.local(given, self.problems)
+        values = completed(given, self.refused, self.problems)
+        pools = self._pools.completed(given, values, self.refused, self.problems)
         self.check()
-        fields: dict[str, Any] = {setting.name: values[setting.name].value for setting in SETTINGS}
-        return Settings(**fields), tuple(self.warnings)
-
-    def _fill(self, setting: Setting, values: dict[str, Value]) -> None:
-        default = setting.default
-        if isinstance(default, Derived):
-            if not values.keys() >= set(default.needs):
-                return  # what it follows from was refused
-            default = default.of({name: values[name].value for name in default.needs})
-        values[setting.name] = Value(f"{setting.name} (default)", shown(default), default)
+        settings = settings_of(values, pools=pool_settings(pools))
+        if pools and "control_connection_limit" not in given:
+            settings = replace(settings, control_connection_limit=_room_for_all(settings))
+        return settings, tuple(self.warnings)
 
     def check(self) -> None:
         if self.problems:
             raise SettingsError(self.problems)
+
+
+def _room_for_all(settings: Settings) -> int:
+    """All pools call back to one port, so what each may need is added up."""
+    return min(
+        MOST_CONNECTIONS, sum(pool.settings.control_connection_limit for pool in settings.pools)
+    )
 
 
 def settings_from(
@@ -87,7 +112,7 @@ def settings_from(
     """
     found = _given(flags, environ)
     if file is not None:
-        found.add(spelled_keys(file, "the file", found.problems))
+        found.add_file(file, "the file")
     return found.settle()
 
 
@@ -102,7 +127,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Settings
         if file is None:
             found.check()  # what the file would have given cannot be told from what is missing
         else:
-            found.add(spelled_keys(file, plain(named.value), found.problems))
+            found.add_file(file, plain(named.value))
     return found.settle()
 
 

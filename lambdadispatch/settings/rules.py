@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,11 +22,23 @@ class Rule(NamedTuple):
     problems: Callable[..., Iterator[str]]
 
 
-def _is_given(function: Value) -> Iterator[str]:
-    if function.value is None:
+def _is_given(function: Value, routes: Value) -> Iterator[str]:
+    if function.value is None and not routes.value:
         yield (
             "--function-name or LAMBDA_DISPATCH_FUNCTION_NAME: nothing given; allowed: the name "
-            "of an AWS Lambda function, name:qualifier, or an ARN; only with local it may be left"
+            "of an AWS Lambda function, name:qualifier, or an ARN; only with local or routes it "
+            "may be left"
+        )
+
+
+_LOCAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _is_a_local_name(function: Value, local: Value) -> Iterator[str]:
+    if local.value and function.value and not _LOCAL_NAME.fullmatch(function.value):
+        yield (
+            f"{function.label}: {function.shown} is refused; allowed with {local.label}: "
+            "1 to 64 letters, digits, - and _"
         )
 
 
@@ -116,7 +129,8 @@ def _has_memory(budget: Value, memory: Value) -> Iterator[str]:
 
 
 RULES = (
-    Rule(("function_name",), _is_given),
+    Rule(("function_name", "routes"), _is_given),
+    Rule(("function_name", "local"), _is_a_local_name),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
     Rule(("backoff_most", "backoff_first"), _is_at_least),
     Rule(("max_instances", "workers"), _is_at_least),

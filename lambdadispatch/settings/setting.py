@@ -9,6 +9,8 @@ from typing import Any
 from lambdadispatch.settings.kinds import Kind
 
 PREFIX = "LAMBDA_DISPATCH_"
+MOST_CONNECTIONS = 10_000_000
+"""To a port: no setting allows more."""
 
 
 @dataclass(frozen=True)

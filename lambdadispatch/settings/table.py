@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdadispatch.settings import kinds
-from lambdadispatch.settings.setting import Derived, Setting
+from lambdadispatch.settings.setting import MOST_CONNECTIONS, Derived, Setting
 
 _CLEAR = ("local", "allow_insecure_control_channel", "workers")
 
@@ -29,14 +29,20 @@ SETTINGS = (
         "Run a local Lambda service whose instances are this command, instead of calling AWS.",
     ),
     Setting(
+        "routes",
+        kinds.routes(),
+        (),
+        "Which function serves which host and path; the rest is for function_name, or 404.",
+    ),
+    Setting(
         "function_name",
         kinds.function(),
         Derived(
-            '"local" with local, else required',
-            ("local",),
-            lambda v: "local" if v["local"] else None,
+            'none with routes, "local" with local, else required',
+            ("local", "routes"),
+            lambda v: "local" if v["local"] and not v["routes"] else None,
         ),
-        "Function to invoke.",
+        "Function to invoke; with routes, for what none of them takes.",
     ),
     Setting(
         "max_concurrent_count",
@@ -155,11 +161,11 @@ SETTINGS = (
     ),
     Setting(
         "control_connection_limit",
-        kinds.whole(1, 10_000_000),
+        kinds.whole(1, MOST_CONNECTIONS),
         Derived(
-            "2 x max_instances x (channel_count + 1)",
+            "2 x max_instances x (channel_count + 1), of all pools",
             ("max_instances", "channel_count"),
-            lambda v: min(10_000_000, 2 * v["max_instances"] * (v["channel_count"] + 1)),
+            lambda v: min(MOST_CONNECTIONS, 2 * v["max_instances"] * (v["channel_count"] + 1)),
         ),
         "Most connections to a control port in all (each worker has its own); further ones are "
         "closed at once.",

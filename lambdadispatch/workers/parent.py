@@ -146,7 +146,7 @@ class ParentService(Service):
         self._announced = True
         log.info("ready: {workers} workers", workers=len(self.places))
         if self._local is not None:
-            announce(self.places[0].ports[FRONT])
+            announce(self.places[0].ports[FRONT], self._settings)
 
     def gave_up(self, reason: str, code: int) -> None:
         """One cannot be started: end all, and say why once."""

@@ -69,7 +69,8 @@ DIVIDED = (
     "budget_invocations_per_minute",
     "budget_gb_seconds_per_hour",
 )
-"""Limits of the router as a whole, on what costs money or memory: each worker has a part.
+"""Limits of the router as a whole, on what costs money or memory: each worker has a part. So it is
+with the limits of each pool.
 
 What is about one instance or one request is the same for all. That each part is at least 1 is a
 rule of the settings. What is to be kept warm is divided too, and there a part may be 0.
@@ -96,6 +97,10 @@ def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Se
     return replace(
         settings,
         **parts,
+        pools=tuple(
+            replace(pool, settings=settings_of(pool.settings, worker, ports))
+            for pool in settings.pools
+        ),
         workers=1,
         port=ports[FRONT],
         control_port=ports.get(CLEAR),

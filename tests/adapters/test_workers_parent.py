@@ -33,6 +33,7 @@ def state(answered: int, running: int) -> bytes:
     counts = Counts()
     counts.requests["answered"] += answered
     pool = dict.fromkeys(GAUGES, 0) | {"running": running, "instances": [{"instance": "i"}]}
+    pool["since_start"] = counts.of_pool()
     whole = {"seconds": 2.0, "pools": {"web": pool}, "since_start": counts.as_mapping()}
     return json.dumps(whole).encode()
 

@@ -12,9 +12,10 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.web.test.requesthelper import DummyRequest
 
-from lambdadispatch.admin.metrics import Metrics, Reading, metrics_page
+from lambdadispatch.admin.metrics import OF_A_POOL, Metrics, Reading, metrics_page
 from lambdadispatch.core.outcomes import RequestOutcome
-from lambdadispatch.router.counts import Counts
+from lambdadispatch.router import counts as books
+from lambdadispatch.router.counts import Counts, added_up
 
 
 def state(**pool: int) -> dict[str, Any]:
@@ -35,7 +36,8 @@ def state(**pool: int) -> dict[str, Any]:
         *("waiting", "running", "starting", "open_instances"),
         *("draining_instances", "idle_channels"),
     )
-    now = dict.fromkeys(keys, 0) | pool
+    now: dict[str, Any] = dict.fromkeys(keys, 0) | pool
+    now["since_start"] = counts.of_pool()
     return {"seconds": 1.0, "pools": {"web": now}, "since_start": counts.as_mapping()}
 
 
@@ -65,17 +67,17 @@ def test_every_count_and_every_gauge_is_there() -> None:
     found = values(page(Metrics([one], {}))[1])
     counts = {name: found[f"lambdadispatch_{name}_total"] for name in Counts().as_mapping()}
     requests = counts.pop("requests")
-    assert requests["outcome=answered", "worker=0"] == 7
+    assert requests["outcome=answered", "pool=web", "worker=0"] == 7
     assert counts == {
-        "retries": {("failure=lost", "worker=0"): 6},
-        "nacks": {("reason=unreachable", "worker=0"): 1},
+        "retries": {("failure=lost", "pool=web", "worker=0"): 6},
+        "nacks": {("pool=web", "reason=unreachable", "worker=0"): 1},
         "refused_heads": {("reason=bad_host", "worker=0"): 1},
         "refused_connections": {("reason=address_limit", "worker=0"): 8},
-        "invocations_started": {("worker=0",): 4},
-        "invocations": {("outcome=returned", "worker=0"): 1},
-        "channels_opened": {("worker=0",): 9},
-        "channels": {("outcome=retired", "worker=0"): 5},
-        "sessions": {("outcome=closed", "worker=0"): 2},
+        "invocations_started": {("pool=web", "worker=0"): 4},
+        "invocations": {("outcome=returned", "pool=web", "worker=0"): 1},
+        "channels_opened": {("pool=web", "worker=0"): 9},
+        "channels": {("outcome=retired", "pool=web", "worker=0"): 5},
+        "sessions": {("outcome=closed", "pool=web", "worker=0"): 2},
         "denied": {("reason=bad_proof", "worker=0"): 3},
     }
     gauges = {
@@ -89,8 +91,46 @@ def test_every_count_and_every_gauge_is_there() -> None:
 def test_outcomes_of_requests_begin_at_zero() -> None:
     found = values(page(Metrics([Reading("0", True, 1, state())], {}))[1])
     requests = found["lambdadispatch_requests_total"]
-    assert set(requests) == {(f"outcome={outcome}", "worker=0") for outcome in RequestOutcome}
+    assert set(requests) == {
+        (f"outcome={outcome}", "pool=web", "worker=0")
+        for outcome in RequestOutcome
+        if outcome is not RequestOutcome.UNKNOWN_ROUTE
+    } | {("outcome=unknown_route", "pool=", "worker=0")}
     assert sum(requests.values()) == 7
+
+
+def test_what_a_pool_counts_is_known_on_both_sides() -> None:
+    assert set(Counts().of_pool()) == set(books.OF_A_POOL) == OF_A_POOL
+
+
+def test_the_counts_of_all_pools_are_added_up() -> None:
+    one, other = Counts(), Counts()
+    one.requests["answered"] += 2
+    one.channels_opened = 3
+    other.requests.update(["answered", "unknown_route"])
+    other.channels_opened = 4
+    other.denied["bad_proof"] += 1
+    total = added_up([one, other])
+    assert total["requests"] == {"answered": 3, "unknown_route": 1}
+    assert (total["channels_opened"], total["denied"]) == (7, {"bad_proof": 1})
+    assert one.requests == {"answered": 2}
+    assert list(total) == list(Counts().as_mapping())
+
+
+def test_pools_are_told_apart_and_what_is_of_none_has_an_empty_label() -> None:
+    orders = Counts()
+    orders.requests["answered"] += 2
+    shown = state()
+    shown["pools"]["orders"] = shown["pools"]["web"] | {"since_start": orders.of_pool()}
+    shown["since_start"]["requests"] = {"answered": 9, "unknown_route": 5}
+    found = values(page(Metrics([Reading("0", True, 1, shown)], {}))[1])
+    requests = found["lambdadispatch_requests_total"]
+    assert {labels: value for labels, value in requests.items() if value} == {
+        ("outcome=answered", "pool=web", "worker=0"): 7,
+        ("outcome=answered", "pool=orders", "worker=0"): 2,
+        ("outcome=unknown_route", "pool=", "worker=0"): 5,
+    }
+    assert found["lambdadispatch_denied_total"] == {("reason=bad_proof", "worker=0"): 3}
 
 
 def test_workers_are_told_apart() -> None:
@@ -133,9 +173,11 @@ def test_no_family_comes_twice() -> None:
 @pytest.mark.parametrize("word", ['a"b', "a\\b", "a\nb", "\u00e9"])
 def test_words_cannot_break_out_of_their_labels(word: str) -> None:
     shown = state()
-    shown["since_start"]["sessions"] = {word: 1}
+    shown["pools"]["web"]["since_start"]["sessions"] = {word: 1}
     found = values(page(Metrics([Reading("0", True, 1, shown)], {}))[1])
-    assert found["lambdadispatch_sessions_total"] == {(f"outcome={word}", "worker=0"): 1}
+    assert found["lambdadispatch_sessions_total"] == {
+        (f"outcome={word}", "pool=web", "worker=0"): 1
+    }
 
 
 def test_the_format_is_the_one_that_was_asked_for() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from lambdadispatch.core.routes import Route
 from lambdadispatch.core.schedule import Window
 from lambdadispatch.settings import (
     CONFIG,
@@ -80,6 +81,20 @@ def text(good: list[str], bad: list[str]) -> Case:
 
 CASES: dict[str, Case] = {
     "local": text(["python -m app", "run 'a b'"], ["", "  ", "run 'a"]),
+    "routes": (
+        [
+            ("*/=web", (Route("*", "", "web"),)),
+            ("*=web", (Route("*", "", "web"),)),
+            (
+                " API.example.com./v1/=orders:live,[0::1]/a=b=web ",
+                (Route("api.example.com", "/v1", "orders:live"), Route("[::1]", "/a=b", "web")),
+            ),
+            ({"*.x.org": ARN}, (Route("*.x.org", "", ARN),)),
+            ("", ()),
+            ({}, ()),
+        ],
+        [1, True, [1], [["*"]], 1.5],
+    ),
     "function_name": text(
         ["web", "web:7", "web:$LATEST", "w" * 64, ARN, f"{ARN}:live", PARTIAL_ARN, GOV_ARN],
         ["", "we b", "web:", "web/x", "w" * 65, "arn:aws:s3:::x", f"{ARN}:a:b", "12:function:web"],
@@ -280,10 +295,11 @@ def test_number_too_long_to_write_is_refused() -> None:
 
 def test_dataclass_and_table_agree() -> None:
     hints = get_type_hints(Settings)
-    assert [field.name for field in dataclasses.fields(Settings)] == list(BY_NAME)
+    assert [field.name for field in dataclasses.fields(Settings)] == [*BY_NAME, "pools"]
     for setting in SETTINGS:
         kind: Any = setting.kind.type
-        assert hints[setting.name] == (kind | None if setting.default is None else kind)
+        may_be_left = setting.default is None or setting.name == "function_name"
+        assert hints[setting.name] == (kind | None if may_be_left else kind)
 
 
 def test_default_is_itself_allowed() -> None:

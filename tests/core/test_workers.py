@@ -53,6 +53,28 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
         assert part.drain_timeout == settings.drain_timeout
 
 
+def test_the_limits_of_each_pool_are_divided_like_those_of_all() -> None:
+    file = {
+        "max-instances": 10,
+        "pools": {"a": {"max-instances": 5, "min-instances": 1, "queue-limit": 7}},
+    }
+    settings = make_settings(
+        file, workers=3, control_port=5101, routes="a=a, b=b", function_name=None
+    )
+    parts = [settings_of(settings, worker, PORTS) for worker in range(3)]
+    pools = [{pool.name: pool.settings for pool in part.pools} for part in parts]
+    assert [each["a"].max_instances for each in pools] == [2, 2, 1]
+    assert [each["a"].min_instances for each in pools] == [1, 0, 0]
+    assert [each["a"].queue_limit for each in pools] == [3, 2, 2]
+    assert [each["b"].max_instances for each in pools] == [4, 3, 3]
+    assert [part.routes for part in parts] == [settings.routes] * 3
+    with pytest.raises(SettingsError) as caught:
+        make_settings(
+            {"pools": {"a": {"max-instances": 2}}}, workers=3, control_port=5101, routes="a=a"
+        )
+    assert "max-instances in [pools.a] of the file: 2 is refused" in str(caught.value)
+
+
 def test_what_is_kept_warm_is_divided_down_to_nothing() -> None:
     schedule = "2 for 1h from 0 8 * * *"
     settings = make_settings(

@@ -130,7 +130,7 @@ class StageHost:
     def serve(self, exchange: ServerExchange, on_end: OnEnd) -> None:
         call = Call(exchange, on_end, self.clock.seconds())
         self.calls.append(call)
-        _, kind, *rest = call.path.split("/")
+        _, kind, *rest = f"{call.path}/".split("/")  # the slash is for "*", which has none
         if kind == "now":
             call.respond(b"now")
         elif kind == "wait":

@@ -6,7 +6,7 @@ Lambda side, which call back over the in-memory network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,8 +23,9 @@ from lambda_side.instance import Instance
 from lambdadispatch.invoker.outcomes import InvokeResult, Outcome
 from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.router.compose import Chances, Parts, compose
+from lambdadispatch.router.fleet import Starter
 from lambdadispatch.router.service import RouterService
-from lambdadispatch.settings import Settings, settings_from
+from lambdadispatch.settings import PoolSettings, Settings, settings_from
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
 from tests.memory.network import MemoryNetwork
 
@@ -49,11 +50,12 @@ class Client(Protocol):
 
 
 class Running:
-    """One started invocation."""
+    """One started invocation. ``function`` is what was invoked."""
 
     def __init__(self, payload: InvokePayload, result: Deferred[InvokeResult]) -> None:
         self.payload = payload
         self.result = result
+        self.function = ""
         self.instance: Instance | None = None
 
     def end(self, outcome: Outcome, payload: bytes = b"", message: str = "") -> None:
@@ -66,7 +68,8 @@ class MemoryLambda:
     """Stands for AWS: ``invoke`` starts an instance after ``cold_start`` seconds, and tells its
     answer ``answer_time`` after it was given.
 
-    ``refuse`` and ``on_start`` let a test decide what becomes of a start.
+    ``refuse`` and ``on_start`` let a test decide what becomes of a start; ``refused`` are pools of
+    which none is started. ``hosts`` are those of single pools, where they are not ``host``.
     """
 
     def __init__(self, clock: Clock, network: MemoryNetwork, host: Host) -> None:
@@ -78,14 +81,21 @@ class MemoryLambda:
         self.timeout = 900.0
         self.refuse: InvokeResult | None = None
         self.on_start: Callable[[Running], None] | None = None
+        self.refused: dict[str, InvokeResult] = {}
+        self.hosts: dict[str, Host] = {}
         self.started: list[Running] = []
+
+    def starter_of(self, pool: PoolSettings) -> Starter:
+        """As the backend does."""
+        return FunctionStarter(self, pool.function)
 
     def invoke(self, payload: bytes, *, invocation: str) -> Deferred[InvokeResult]:
         """As the invoker does."""
         running = Running(InvokePayload.decode(payload), Deferred())
         self.started.append(running)
-        if self.refuse is not None:
-            running.result.callback(self.refuse)
+        refuse = self.refused.get(running.payload.pool, self.refuse)
+        if refuse is not None:
+            running.result.callback(refuse)
         else:
             self.clock.callLater(self.cold_start, self._start, running)
         return running.result
@@ -104,7 +114,7 @@ class MemoryLambda:
             self.clock,
             Dialer(self.clock, endpoint, running.payload),
             running.payload,
-            self.host.serve,
+            self.hosts.get(running.payload.pool, self.host).serve,
             f"e-{len(self.started)}",
             self.timeout,
         )
@@ -118,6 +128,20 @@ class MemoryLambda:
                 end()
 
         instance.run().addCallback(answered)
+
+
+class FunctionStarter:
+    """Starts invocations of one function."""
+
+    def __init__(self, aws: MemoryLambda, function: str) -> None:
+        self._aws = aws
+        self._function = function
+
+    def invoke(self, payload: bytes, *, invocation: str) -> Deferred[InvokeResult]:
+        """As the invoker does."""
+        result = self._aws.invoke(payload, invocation=invocation)
+        self._aws.started[-1].function = self._function
+        return result
 
 
 class MemoryEndpoints:
@@ -151,20 +175,24 @@ class MemoryBackend:
 
 
 class System:
-    """A running system; ``settings`` override the defaults."""
+    """A running system; ``settings`` override the defaults, ``file`` is what a TOML file holds."""
 
     def __init__(
-        self, make_host: Callable[[Clock], Host], chunk: int | None = None, **settings: Any
+        self,
+        make_host: Callable[[Clock], Host],
+        chunk: int | None = None,
+        file: Mapping[str, object] | None = None,
+        **settings: Any,
     ) -> None:
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock, chunk=chunk)
         self.aws = MemoryLambda(self.clock, self.network, make_host(self.clock))
-        self.settings = make_settings(**settings)
+        self.settings = make_settings(file, **settings)
         self.chance = 0.5
         self.parts: Parts = compose(
             self.settings,
             self.clock,
-            self.aws,
+            self.aws.starter_of,
             self.clock.callLater,
             Chances(lambda: self.chance, lambda: "000000", lambda bits: bits),
             lambda: BEGINNING + timedelta(seconds=self.clock.seconds()),
@@ -213,11 +241,14 @@ class System:
         return self.parts.router.state()
 
 
-def make_settings(**changes: Any) -> Settings:
-    """Settings for tests: clear text on fixed ports; names as in the settings table."""
+def make_settings(file: Mapping[str, object] | None = None, **changes: Any) -> Settings:
+    """Settings for tests: clear text on fixed ports; names as in the settings table, a setting that
+    is None is not given.
+    """
     given = {"function-name": "web", "control-port": CONTROL, "control-tls-port": "off"}
     given |= {name.replace("_", "-"): value for name, value in changes.items()}
-    return settings_from({name: str(value) for name, value in given.items()}, {}, None)[0]
+    flags = {name: str(value) for name, value in given.items() if value is not None}
+    return settings_from(flags, {}, file)[0]
 
 
 def get(path: str, *lines: str) -> bytes:

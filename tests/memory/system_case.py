@@ -163,10 +163,14 @@ class SystemCase(SynchronousTestCase):
         """All that began has ended in one outcome or is still there."""
         self.network.pump()
         state = self.state()
-        pool, counts = state["pools"]["web"], state["since_start"]
-        instances = pool["instances"]
+        pools, counts = state["pools"].values(), state["since_start"]
+        instances = [instance for pool in pools for instance in pool["instances"]]
+
+        def total(key: str) -> int:
+            return sum(pool[key] for pool in pools)
+
         self.assertEqual(
-            sum(counts["requests"].values()) + pool["waiting"] + pool["running"], self.sent
+            sum(counts["requests"].values()) + total("waiting") + total("running"), self.sent
         )
         self.assertEqual(counts["invocations_started"], len(self.system.aws.started))
         self.assertEqual(
@@ -174,8 +178,8 @@ class SystemCase(SynchronousTestCase):
         )
         channels = sum(instance["channels"] for instance in instances)
         self.assertEqual(sum(counts["channels"].values()) + channels, counts["channels_opened"])
-        self.assertLessEqual(pool["idle_channels"], channels)
-        self.assertEqual(pool["running"], len(self.open_calls()))
+        self.assertLessEqual(total("idle_channels"), channels)
+        self.assertEqual(total("running"), len(self.open_calls()))
 
     def open_calls(self) -> list[Call]:
         """The exchanges that should be running."""
@@ -195,7 +199,8 @@ class SystemCase(SynchronousTestCase):
         self.assertEqual(self.system.service.ports, {})
         for port in (FRONT, CONTROL, ADMIN):
             self.assertEqual([link for link in self.links_to(port) if not link.is_cut], [])
-        counts = self.system.parts.router.state()
-        self.assertEqual((counts["waiting"], counts["running"]), (0, 0))
+        for pool in self.system.parts.pools.all:
+            counts = pool.router.state()
+            self.assertEqual((counts["waiting"], counts["running"]), (0, 0))
         self.assertEqual([call for call in self.host.calls if not call.over], [])
         self.assertEqual(self.flushLoggedErrors(), [])

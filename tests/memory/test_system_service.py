@@ -35,7 +35,12 @@ class StartingTests(SynchronousTestCase):
         self.aws = MemoryLambda(self.clock, self.network, StageHost(self.clock))
         chances = Chances(lambda: 0.5, lambda: "000000", lambda bits: 0)
         parts = compose(
-            chosen, self.clock, self.aws, self.clock.callLater, chances, lambda: BEGINNING
+            chosen,
+            self.clock,
+            self.aws.starter_of,
+            self.clock.callLater,
+            chances,
+            lambda: BEGINNING,
         )
         self.failures: list[str] = []
         self.backend = MemoryBackend()
@@ -135,7 +140,9 @@ class ProgressTests(SynchronousTestCase):
         self.backend = MemoryBackend()
         service = RouterService(
             chosen,
-            compose(chosen, clock, self.aws, clock.callLater, chances, lambda: BEGINNING),
+            compose(
+                chosen, clock, self.aws.starter_of, clock.callLater, chances, lambda: BEGINNING
+            ),
             clock,
             MemoryEndpoints(self.network),
             self.backend,
@@ -227,9 +234,9 @@ class FrontTests(SystemCase):
         self.assertEqual(answer.status, 200)
         lines = set(answer.body.decode().splitlines())
         for line in (
-            'lambdadispatch_requests_total{outcome="answered",worker="0"} 1.0',
+            'lambdadispatch_requests_total{outcome="answered",pool="web",worker="0"} 1.0',
             'lambdadispatch_refused_heads_total{reason="bad_host",worker="0"} 1.0',
-            'lambdadispatch_invocations_started_total{worker="0"} 1.0',
+            'lambdadispatch_invocations_started_total{pool="web",worker="0"} 1.0',
             'lambdadispatch_running{pool="web",worker="0"} 1.0',
             'lambdadispatch_open_instances{pool="web",worker="0"} 1.0',
             'lambdadispatch_worker_up{worker="0"} 1.0',

@@ -101,8 +101,8 @@ def test_the_admin_port_speaks_for_all_workers() -> None:
             assert ask(admin, path)[:2] == (200, b"ok\n")
         load(router, "/ping", 50, 500)
         counts = samples(router, "lambdadispatch_requests_total")
-        assert counts["0", "answered"] + counts["1", "answered"] == 500
-        assert min(counts["0", "answered"], counts["1", "answered"]) > 0
+        assert counts["0", "answered", "local"] + counts["1", "answered", "local"] == 500
+        assert min(counts["0", "answered", "local"], counts["1", "answered", "local"]) > 0
         assert samples(router, "lambdadispatch_open_instances") == {
             ("0", "local"): 1,
             ("1", "local"): 1,
@@ -118,7 +118,7 @@ def test_the_metrics_of_a_single_process() -> None:
     with serving("--instance-idle", "60") as router:
         assert router.get("/ping").status == 200
         counts = samples(router, "lambdadispatch_requests_total")
-        assert counts["0", "answered"] == 1
+        assert counts["0", "answered", "local"] == 1
         assert samples(router, "process_resident_memory_bytes")["0",] > 1_000_000
         assert "workers" not in router.state()
 
