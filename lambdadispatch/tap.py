@@ -34,6 +34,7 @@ from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
+from lambdadispatch.router.tls_files import TlsFiles
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
 from lambdadispatch.transports.memory import keep_freed_memory
@@ -166,6 +167,7 @@ def _router(
         lambda: make_certificate(datetime.now(UTC)),
         failed,
         progress,
+        TlsFiles(settings, lambda: datetime.now(UTC)),
     )
 
 

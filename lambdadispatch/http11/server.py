@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
+from zope.interface import classImplements
 
 from lambdadispatch.http11.pace import (
     NO_LIMITS,
@@ -59,6 +60,8 @@ class HttpServer(Factory):
         self.admission = admission
         self.answer_names = answer_names
         self.reader = reader
+        # Who hears of TLS connections that have not shaken hands yet (``transports.arrivals``).
+        self.arrivals: Any = None
         self._make = make
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0
@@ -71,6 +74,10 @@ class HttpServer(Factory):
         connection.factory = self
         connection.closing = self._draining
         return cast(Protocol, connection)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Twisted: what ALPN offers (RFC 7301), the first first."""
+        return [b"http/1.1"]
 
     def sweep(self) -> None:
         """One second has passed."""
@@ -104,3 +111,6 @@ class HttpServer(Factory):
         if self._emptied is None:
             self._emptied = Deferred()
         return self._emptied
+
+
+classImplements(HttpServer, IProtocolNegotiationFactory)

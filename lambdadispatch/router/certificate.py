@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -21,17 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from lambdadispatch.transports.server_tls import KeyAndCertificate
 from lambdadispatch.wire.control import CERTIFICATE_NAME
+
+__all__ = ["KeyAndCertificate", "make_certificate", "pin_of"]
 
 LIFETIME = timedelta(days=3650)
 """Longer than a router runs: the key is never stored, so its end is the process's end."""
-
-
-class KeyAndCertificate(NamedTuple):
-    """Both in PEM."""
-
-    key: bytes
-    certificate: bytes
 
 
 def make_certificate(now: datetime, host: str = CERTIFICATE_NAME) -> KeyAndCertificate:

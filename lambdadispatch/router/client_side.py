@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from math import ceil
 
-from lambdadispatch.front.admission import FrontAdmission
+from lambdadispatch.front.admission import FrontAdmission, FrontArrivals
 from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.front.networks import Networks
 from lambdadispatch.front.proxied import ProxiedConnection, ProxyAdmission
@@ -55,7 +55,8 @@ def front_server(
     make: Callable[[HttpServer], ServerConnection] = (
         ProxiedConnection if proxied else ServerConnection
     )
-    return HttpServer(
+    admission = _admission(settings, counts)
+    server = HttpServer(
         on_request,
         on_refused,
         limits=_message_limits(settings),
@@ -66,10 +67,12 @@ def front_server(
             settings.requests_per_connection_limit or 0,
             ceil(settings.client_stall_timeout),
         ),
-        admission=_admission(settings, counts),
+        admission=admission,
         answer_names=forwarding.answer_names,
         make=make,
     )
+    server.arrivals = FrontArrivals(admission, counts)
+    return server
 
 
 def _message_limits(settings: Settings) -> Limits:

@@ -45,11 +45,39 @@ def _one_is_open(clear: Value, tls: Value) -> Iterator[str]:
         )
 
 
+def _clients_can_come(clear: Value, tls: Value) -> Iterator[str]:
+    if clear.value is None and tls.value is None:
+        yield (
+            f"{clear.label} and {tls.label}: both are off; allowed: at least one of them with "
+            "a port, or no client can connect"
+        )
+
+
+def _are_together(*values: Value) -> Iterator[str]:
+    """All are given, or none is; the error is told of the first one that is given."""
+    missing = [each.label.removesuffix(" (default)") for each in values if each.value is None]
+    given = [each for each in values if each.value is not None]
+    if missing and given:
+        yield (
+            f"{given[0].label}: {given[0].shown} needs {' and '.join(missing)} beside it; allowed: "
+            "all of them, or none"
+        )
+
+
+def _is_no_proxys(proxy: Value, tls: Value) -> Iterator[str]:
+    if proxy.value == "on" and tls.value is not None:
+        yield (
+            f"{proxy.label}: {proxy.shown} is refused with {tls.label} open; allowed: off, for a "
+            "PROXY header before the TLS handshake is not read"
+        )
+
+
 _ALL_INTERFACES = ("", "0.0.0.0", "::")
 
 
 def _ports_differ(
     front: Value,
+    front_tls: Value,
     clear: Value,
     tls: Value,
     admin: Value,
@@ -59,7 +87,7 @@ def _ports_differ(
 ) -> Iterator[str]:
     same = interface.value == admin_interface.value
     shared = same or not {interface.value, admin_interface.value}.isdisjoint(_ALL_INTERFACES)
-    wanted = [(front, 1), (clear, workers.value), (tls, workers.value)]
+    wanted = [(front, 1), (front_tls, 1), (clear, workers.value), (tls, workers.value)]
     if shared:
         wanted.append((admin, 1))
     taken: list[tuple[Value, range]] = []
@@ -129,6 +157,9 @@ RULES = (
     Rule(("max_instances", "min_instances"), _is_at_least),
     Rule(("min_instances_schedule", "max_instances"), _windows_fit),
     Rule(("budget_gb_seconds_per_hour", "function_memory_mb"), _has_memory),
+    Rule(("port", "tls_port"), _clients_can_come),
+    Rule(("tls_port", "tls_certificate", "tls_key"), _are_together),
+    Rule(("proxy_protocol", "tls_port"), _is_no_proxys),
     Rule(("control_port", "control_tls_port"), _one_is_open),
     Rule(("control_port", "workers"), _leaves_room),
     Rule(("control_tls_port", "workers"), _leaves_room),
@@ -136,6 +167,7 @@ RULES = (
     Rule(
         (
             "port",
+            "tls_port",
             "control_port",
             "control_tls_port",
             "admin_port",

@@ -23,7 +23,7 @@ from lambdadispatch.router.service import announce
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.pages import Fetch, Pages
 from lambdadispatch.workers.place import Place, Spawn
-from lambdadispatch.workers.sockets import ADMIN, FRONT, Sockets, open_sockets
+from lambdadispatch.workers.sockets import ADMIN, SHARED, Sockets, open_sockets
 
 log = make_logger()
 
@@ -100,7 +100,7 @@ class ParentService(Service):
         """The numbers of the open ports; those of control ports are a list, by worker."""
         numbers: dict[str, int | list[int] | None] = {**self._ports.numbers()}
         for name in self.places[0].ports:
-            if name == FRONT:
+            if name in SHARED:
                 numbers[name] = self.places[0].ports[name]
             elif name != ADMIN:
                 numbers[name] = [place.ports[name] for place in self.places]
@@ -132,7 +132,7 @@ class ParentService(Service):
         self._announced = True
         log.info("ready: {workers} workers", workers=len(self.places))
         if self._local is not None:
-            announce(self.places[0].ports[FRONT])
+            announce(self.places[0].ports)
 
     def gave_up(self, reason: str, code: int) -> None:
         """One cannot be started: end all, and say why once."""

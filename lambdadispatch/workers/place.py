@@ -14,7 +14,7 @@ from lambdadispatch.settings import Settings
 from lambdadispatch.workers.orders import patience
 from lambdadispatch.workers.process import FIRST_SOCKET, Keeper, Process
 from lambdadispatch.workers.shares import Share, settings_of, sockets_of
-from lambdadispatch.workers.sockets import FRONT, Sockets, close_sockets, listens, number_of, renew
+from lambdadispatch.workers.sockets import SHARED, Sockets, close_sockets, listens, number_of, renew
 from lambdadispatch.workers.supervision import Decision, GiveUp, Supervision
 
 log = make_logger()
@@ -99,14 +99,16 @@ class Place:
     def _relisten(self) -> None:
         """Twisted's own ports shut down what they inherited when they close it in order."""
         for name in tuple(self._sockets):
-            if name != FRONT and not listens(self._sockets[name]):
+            if listens(self._sockets[name]):
+                continue
+            if name in SHARED:
+                self._leave_group(name)
+            else:
                 renew(self._sockets, name)
-        if not listens(self._sockets[FRONT]):
-            self._leave_group()
 
-    def _leave_group(self) -> None:
+    def _leave_group(self, name: str) -> None:
         try:
-            renew(self._sockets, FRONT)
+            renew(self._sockets, name)
         except CannotListen as error:
             log.error("worker {worker}: {error}", worker=self.number, error=error)
 
@@ -151,7 +153,9 @@ class Place:
             seconds=decision.after,
         )
         if decision.absent:
-            self._leave_group()
+            for name in SHARED:
+                if name in self._sockets:
+                    self._leave_group(name)
         self._timer = self._clock.callLater(decision.after, self._start)
 
     # -- ending

@@ -9,7 +9,7 @@ from io import RawIOBase
 from typing import Any
 
 from lambdadispatch.settings import Settings
-from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, LOOPBACK, TLS
+from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, FRONT_TLS, LOOPBACK, TLS
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Se
         settings,
         **parts,
         workers=1,
-        port=ports[FRONT],
+        port=ports.get(FRONT),
+        tls_port=ports.get(FRONT_TLS),
         control_port=ports.get(CLEAR),
         control_tls_port=ports.get(TLS),
         admin_port=ports.get(ADMIN),
@@ -108,6 +109,7 @@ def sockets_of(settings: Settings, descriptors: Mapping[str, int]) -> dict[tuple
     """Descriptors by interface and port; ``settings`` are the worker's, ``descriptors`` by name."""
     numbers = {
         FRONT: (settings.interface, settings.port),
+        FRONT_TLS: (settings.interface, settings.tls_port),
         CLEAR: (settings.interface, settings.control_port),
         TLS: (settings.interface, settings.control_tls_port),
         ADMIN: (settings.admin_interface, settings.admin_port),

@@ -109,7 +109,11 @@ CASES: dict[str, Case] = {
         whole(1, 1_000_000_000)[1],
     ),
     "function_memory_mb": whole(128, 10_240),
-    "port": whole(0, 65535, "off"),
+    "port": ([*port()[0][:-2]], port()[1]),
+    # What needs others beside it has no value that is good by itself.
+    "tls_port": ([("off", None)], port()[1]),
+    "tls_certificate": ([], text([], [""])[1]),
+    "tls_key": ([], text([], [""])[1]),
     "allow_insecure_control_channel": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
         ["", "on", "off", "2", "y", "tru", 2, 1.0, [True], {}],

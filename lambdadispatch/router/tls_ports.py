@@ -1,0 +1,90 @@
+"""The TLS ports of one router: what they show, what functions are told of it, and its renewal.
+
+A certificate that was read again is shown to new connections; those that are open stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from txaio.tx import make_logger
+
+from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
+from lambdadispatch.router.ports import Endpoints, RenewableEndpoint
+from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial
+from lambdadispatch.settings import Settings
+from lambdadispatch.wire.payload import Callback
+
+log = make_logger()
+
+FRONT_HANDSHAKE_TIME: Final = 10.0
+"""Seconds that a client's TLS handshake may take; it may be on a mobile network."""
+
+
+class TlsPorts:
+    """``files`` reads the certificates that are configured, or raises TlsFilesError.
+
+    ``certificate`` makes one for the control port.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        endpoints: Endpoints,
+        files: Callable[[], TlsMaterial],
+        certificate: Callable[[], KeyAndCertificate],
+    ) -> None:
+        self._settings = settings
+        self._endpoints = endpoints
+        self._files = files
+        self._make = certificate
+        self._material = TlsMaterial()
+        self._pair: KeyAndCertificate | None = None
+        self._front: RenewableEndpoint | None = None
+
+    def read(self) -> None:
+        """Read the files for the first time; TlsFilesError if one cannot be used."""
+        self._material = self._files()
+
+    def front(self, port: int) -> RenewableEndpoint:
+        """The endpoint for clients."""
+        pair = self._material.front
+        assert pair is not None, "tls_port needs a certificate: a rule of the settings"
+        self._front = self._endpoints.tls(
+            port, self._settings.interface, pair, handshake_time=FRONT_HANDSHAKE_TIME
+        )
+        return self._front
+
+    def control(self, port: int) -> RenewableEndpoint:
+        """The endpoint for instances."""
+        self._pair = self._make()
+        return self._endpoints.tls(port, self._settings.interface, self._pair)
+
+    def callback(self, host: str, port: int) -> Callback:
+        """What functions are told of the control port."""
+        if self._pair is None:
+            return Callback(host, port)
+        pem = self._pair.certificate
+        return Callback(host, port, tls=True, certificate=pem.decode(), pin=pin_of(pem))
+
+    # -- renewing
+
+    def reload(self) -> None:
+        """Read the files again; what cannot be used is told in the log, and the old goes on."""
+        if not self._material:
+            log.info("no certificate files are configured: there is nothing to read again")
+            return
+        try:
+            material = self._files()
+        except TlsFilesError as error:
+            log.error("the old certificates stay: {error}", error=error)
+        else:
+            self.renew(material)
+
+    def renew(self, material: TlsMaterial) -> None:
+        """From now on new connections are shown these."""
+        self._material = material
+        if self._front is not None and material.front is not None:
+            self._front.renew(material.front)
+        log.info("new connections are shown the certificates that were read")
