@@ -34,7 +34,7 @@ from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
-from lambdadispatch.router.tls_files import TlsFiles
+from lambdadispatch.router.tls_files import TlsFiles, TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
 from lambdadispatch.transports.memory import keep_freed_memory
@@ -75,6 +75,7 @@ def makeService(options: Options) -> IService:
         backend = _backend(reactor, settings, endpoints)
         service = _router(reactor, settings, endpoints, backend, failed)
     _end_in_order(reactor, service)
+    _reload_by_signal(reactor, service)
     return service
 
 
@@ -99,11 +100,14 @@ def run_worker(share: Share, orders: Iterable[bytes]) -> None:
         failed,
         f"w{share.worker}-",
         reports,
+        lambda: share.tls,
     )
     service.privilegedStartService()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     _end_in_order(reactor, service)
+    # It is the parent that reads files again; the default would end the worker.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     obedient = Obeying(reactor, service)
     reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
     reactor.run()
@@ -136,6 +140,7 @@ def _parent(
         HttpFetch(reactor),
         local or None,
         failed,
+        files=_tls_files(settings),
     )
 
 
@@ -147,6 +152,7 @@ def _router(
     failed: Callable[[str], None],
     mark: str = "",
     progress: Progress | None = None,
+    files: Callable[[], TlsMaterial] | None = None,
 ) -> RouterService:
     """One router; ``mark`` stands in the names of its invocations and instances."""
     keep_freed_memory()
@@ -167,8 +173,12 @@ def _router(
         lambda: make_certificate(datetime.now(UTC)),
         failed,
         progress,
-        TlsFiles(settings, lambda: datetime.now(UTC)),
+        files or _tls_files(settings),
     )
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    return TlsFiles(settings, lambda: datetime.now(UTC))
 
 
 def _call_later_for_pings(reactor: Any, interval: float) -> CallLater:
@@ -232,6 +242,16 @@ def _end_by_signals(reactor: Any, service: RouterService | ParentService) -> Non
         signal.signal(number, lambda number, frame: reactor.callFromThread(end, number))
 
 
+def _reload_by_signal(reactor: Any, service: RouterService | ParentService) -> None:
+    """SIGHUP has the files of certificates read again."""
+
+    def reload() -> None:
+        log.info("received SIGHUP")
+        service.reload()
+
+    signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(reload))
+
+
 class Obeying:
     """Carries out the parent's orders in a worker; each may come again."""
 
@@ -247,6 +267,10 @@ class Obeying:
         """End without waiting."""
         self._reactor.callFromThread(self._service.hurry)
         self._reactor.callFromThread(self._stop)
+
+    def renew(self, material: TlsMaterial) -> None:
+        """Show new connections these certificates."""
+        self._reactor.callFromThread(self._service.renew, material)
 
     def leave(self) -> None:
         """End now."""

@@ -43,6 +43,9 @@ class TlsMaterial(NamedTuple):
         return any(each is not None for each in self)
 
 
+NO_TLS = TlsMaterial()
+
+
 class TlsFiles:
     """The files that ``settings`` name. ``wall`` gives the time of day, with a zone."""
 
@@ -84,6 +87,18 @@ class TlsFiles:
                 not_before=certificate.not_valid_before_utc.isoformat(),
                 not_after=certificate.not_valid_after_utc.isoformat(),
             )
+
+
+def read_again(files: Callable[[], TlsMaterial], old: TlsMaterial) -> TlsMaterial | None:
+    """What the files hold now; None if it cannot be used, or there are none, which is logged."""
+    if not old:
+        log.info("no certificate files are configured: there is nothing to read again")
+        return None
+    try:
+        return files()
+    except TlsFilesError as error:
+        log.error("the old certificates stay: {error}", error=error)
+        return None
 
 
 def read_pair(name: str, certificate_file: str, key_name: str, key_file: str) -> KeyAndCertificate:

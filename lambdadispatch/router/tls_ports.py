@@ -12,7 +12,7 @@ from txaio.tx import make_logger
 
 from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
 from lambdadispatch.router.ports import Endpoints, RenewableEndpoint
-from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial
+from lambdadispatch.router.tls_files import TlsMaterial, read_again
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.payload import Callback
 
@@ -72,14 +72,8 @@ class TlsPorts:
 
     def reload(self) -> None:
         """Read the files again; what cannot be used is told in the log, and the old goes on."""
-        if not self._material:
-            log.info("no certificate files are configured: there is nothing to read again")
-            return
-        try:
-            material = self._files()
-        except TlsFilesError as error:
-            log.error("the old certificates stay: {error}", error=error)
-        else:
+        material = read_again(self._files, self._material)
+        if material is not None:
             self.renew(material)
 
     def renew(self, material: TlsMaterial) -> None:

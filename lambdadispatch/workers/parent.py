@@ -20,6 +20,7 @@ from txaio.tx import make_logger
 from lambdadispatch.admin.resources import AdminSite
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.service import announce
+from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial, read_again
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.pages import Fetch, Pages
 from lambdadispatch.workers.place import Place, Spawn
@@ -51,8 +52,11 @@ class ParentService(Service):
         local: LocalLambdaService | None,
         on_failure: Callable[[str, int], None],
         open_all: Callable[[Settings], list[Sockets]] = open_sockets,
+        files: Callable[[], TlsMaterial] = TlsMaterial,
     ) -> None:
         self._settings = settings
+        self._files = files
+        self._material = TlsMaterial()
         self._clock = clock
         self._endpoints = endpoints
         self._spawn = spawn
@@ -76,14 +80,16 @@ class ParentService(Service):
     def privilegedStartService(self) -> None:
         """Open all ports; if one cannot be, ``on_failure`` is told and SystemExit raised."""
         try:
+            self._material = self._files()
             self._listen_admin()
             opened = self._open_all(self._settings)
-        except CannotListen as error:
+        except (CannotListen, TlsFilesError) as error:
             self._ports.close_all()
             self._on_failure(f"lambdadispatch: {error}", 1)
             raise SystemExit(1) from None
         for number, sockets in enumerate(opened):
             place = Place(self._clock, number, self._settings, sockets, self._spawn, self)
+            place.renew(self._material)
             self.places.append(place)
 
     def _listen_admin(self) -> None:
@@ -122,6 +128,14 @@ class ParentService(Service):
 
     def _local_failed(self, failure: Failure) -> None:
         self.gave_up(f"lambdadispatch: {failure.getErrorMessage()}", 1)
+
+    def reload(self) -> None:
+        """Read the files of certificates again, for all workers and those to come."""
+        material = read_again(self._files, self._material)
+        if material is not None:
+            self._material = material
+            for place in self.places:
+                place.renew(material)
 
     # -- what places tell
 

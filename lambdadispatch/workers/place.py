@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txaio.tx import make_logger
 
 from lambdadispatch.router.ports import CannotListen
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.orders import patience
 from lambdadispatch.workers.process import FIRST_SOCKET, Keeper, Process
@@ -63,6 +64,7 @@ class Place:
         self._spawn = spawn
         self._owner = owner
         self._local_url: str | None = None
+        self._tls = TlsMaterial()
         self._process: Process | None = None
         self._reason: str | None = None
         self._stopping = False
@@ -82,6 +84,12 @@ class Place:
         self._local_url = local_url
         self._start()
 
+    def renew(self, material: TlsMaterial) -> None:
+        """Have its workers show these certificates: the one that runs, and those to come."""
+        self._tls = material
+        if self._process is not None:
+            self._process.renew(material)
+
     def _start(self) -> None:
         self._timer = self._reason = None
         self.supervision.started(self._clock.seconds())
@@ -90,7 +98,7 @@ class Place:
             settings = settings_of(self._settings, self.number, self.ports)
             names = enumerate(self._sockets, FIRST_SOCKET)
             inherited = sockets_of(settings, {name: number for number, name in names})
-            share = Share(self.number, settings, inherited, self._local_url)
+            share = Share(self.number, settings, inherited, self._local_url, self._tls)
             descriptors = [each.fileno() for each in self._sockets.values()]
             self._process = self._spawn(self.number, share.encode(), descriptors, self)
         except (OSError, CannotListen) as error:

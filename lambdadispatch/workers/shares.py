@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from io import RawIOBase
 from typing import Any
 
+from lambdadispatch.router.tls_files import NO_TLS, TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, FRONT_TLS, LOOPBACK, TLS
 
@@ -17,13 +18,15 @@ class Share:
     """One worker's share.
 
     ``sockets`` are descriptors by interface and port, which are those of ``settings``.
-    ``local_url`` is the local Lambda's, which all workers share; None with AWS.
+    ``local_url`` is the local Lambda's, which all workers share; None with AWS. ``tls`` is what the
+    parent has read last: files that are broken by then do not keep a worker from being replaced.
     """
 
     worker: int
     settings: Settings
     sockets: Mapping[tuple[str, int], int]
     local_url: str | None
+    tls: TlsMaterial = NO_TLS
 
     def encode(self) -> bytes:
         """For the worker's standard input: its length in 4 bytes, and a pickle.
