@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
 )
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import verify_certificate_hostname
 from txaio.tx import make_logger
 
 from lambdadispatch.settings import Settings
@@ -26,8 +31,12 @@ from lambdadispatch.transports.server_tls import KeyAndCertificate, ssl_context
 
 log = make_logger()
 
+CONTROL = "control-tls-certificate"
+CLIENT_CA = "control-tls-client-ca"
 PEM_CERTIFICATE = "a PEM file with the certificate, then those that lead to the authority's"
 PEM_KEY = "a PEM file with the RSA or EC private key of the certificate, without a passphrase"
+
+PEM_AUTHORITIES = "a PEM file with the certificates of authorities"
 
 
 class TlsFilesError(Exception):
@@ -38,6 +47,8 @@ class TlsMaterial(NamedTuple):
     """What the files hold; None for what is not configured."""
 
     front: KeyAndCertificate | None = None
+    control: KeyAndCertificate | None = None
+    client_ca: bytes | None = None
 
     def __bool__(self) -> bool:
         return any(each is not None for each in self)
@@ -57,8 +68,32 @@ class TlsFiles:
         """Read all of them, and log what was read; TlsFilesError for the first that is unfit."""
         settings = self._settings
         return TlsMaterial(
-            front=self._pair("tls-certificate", settings.tls_certificate, settings.tls_key)
+            front=self._pair("tls-certificate", settings.tls_certificate, settings.tls_key),
+            control=self._control(settings.control_tls_certificate, settings.control_tls_key),
+            client_ca=self._authorities(settings.control_tls_client_ca),
         )
+
+    def _control(self, certificate: str | None, key: str | None) -> KeyAndCertificate | None:
+        pair = self._pair(CONTROL, certificate, key)
+        if pair is None or certificate is None:
+            return None
+        host = self._settings.callback_host
+        if self._settings.control_tls_verify == "chain" and host is not None:
+            if not is_for(pair.certificate, host):
+                raise _unfit(CONTROL, certificate, f"it is not for {host}", _for_name(host))
+        elif not is_for(pair.certificate, fixed_name(pair.certificate) or ""):
+            why = "it is for no host name that can be verified"
+            raise _unfit(CONTROL, certificate, why, _for_name("a host name"))
+        return pair
+
+    def _authorities(self, file: str | None) -> bytes | None:
+        if file is None:
+            return None
+        text = _read(CLIENT_CA, file, PEM_AUTHORITIES)
+        found = _certificates(CLIENT_CA, file, text, PEM_AUTHORITIES)
+        for each in found:
+            self._tell(CLIENT_CA, file, each)
+        return _pem(found)
 
     def _pair(
         self, name: str, certificate: str | None, key: str | None
@@ -106,14 +141,14 @@ def read_pair(name: str, certificate_file: str, key_name: str, key_file: str) ->
     give; TlsFilesError if they cannot be used.
     """
     text = _read(name, certificate_file, PEM_CERTIFICATE)
-    own = _certificates(name, certificate_file, text, PEM_CERTIFICATE)[0]
-    key_text = _read(key_name, key_file, PEM_KEY)
-    key = _key(key_name, key_file, key_text)
+    own, *chain = _certificates(name, certificate_file, text, PEM_CERTIFICATE)
+    key = _key(key_name, key_file, _read(key_name, key_file, PEM_KEY))
     if _encoded(key.public_key()) != _encoded(own.public_key()):
         raise _unfit(
             key_name, key_file, f"it is not the key of --{name} {certificate_file}", PEM_KEY
         )
-    pair = KeyAndCertificate(key_text, text)
+    # Made anew: either file may hold what belongs into the other, and a key must not go out.
+    pair = KeyAndCertificate(_key_pem(key), _pem([own, *chain]))
     try:
         ssl_context(pair)
     except (ssl.SSLError, ValueError) as error:
@@ -131,6 +166,43 @@ def names_of(certificate: x509.Certificate) -> Sequence[str]:
         return []
     addresses = names.get_values_for_type(x509.IPAddress)
     return [*names.get_values_for_type(x509.DNSName), *map(str, addresses)]
+
+
+def fixed_name(certificate: bytes) -> str | None:
+    """A host name that a certificate (PEM) is for, None if there is none; one of a wildcard's."""
+    own = x509.load_pem_x509_certificate(certificate)
+    names = [name for name in names_of(own) if not _is_address(name)]
+    return names[0].replace("*", "router", 1) if names else None
+
+
+def is_for(certificate: bytes, host: str) -> bool:
+    """Whether a certificate (PEM) is for this host name, wildcards included (RFC 9525)."""
+    try:
+        verify_certificate_hostname(x509.load_pem_x509_certificate(certificate), host)
+    except (VerificationError, CertificateError, ValueError):
+        return False
+    return True
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _for_name(host: str) -> str:
+    return f"a certificate whose subjectAltName has {host}"
+
+
+def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
+
+
+def _key_pem(key: Any) -> bytes:
+    encoded: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return encoded
 
 
 def _read(name: str, file: str, allowed: str) -> bytes:

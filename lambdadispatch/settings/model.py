@@ -49,6 +49,10 @@ class Settings:
     allow_insecure_control_channel: bool
     control_port: int | None
     control_tls_port: int | None
+    control_tls_certificate: str | None
+    control_tls_key: str | None
+    control_tls_verify: str
+    control_tls_client_ca: str | None
     control_connection_limit: int
     admin_port: int | None
     interface: str

@@ -7,7 +7,8 @@ from typing import Any
 
 from lambdadispatch.settings.kinds import RefusedPart
 from lambdadispatch.settings.model import Settings, SettingsError
-from lambdadispatch.settings.rules import RULES, Value
+from lambdadispatch.settings.rule import Value
+from lambdadispatch.settings.rules import RULES
 from lambdadispatch.settings.setting import Derived, Setting
 from lambdadispatch.settings.sources import (
     Spelled,

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-
-class Value(NamedTuple):
-    """A checked value with how its source called and wrote it, for messages."""
-
-    label: str
-    shown: str
-    value: Any
-
-
-class Rule(NamedTuple):
-    """``problems`` takes the values ``needs`` names, in that order, and gives a line for each."""
-
-    needs: tuple[str, ...]
-    problems: Callable[..., Iterator[str]]
+from lambdadispatch.settings.rule import Rule, Value
+from lambdadispatch.settings.tls_rules import TLS_RULES
 
 
 def _is_given(function: Value) -> Iterator[str]:
@@ -50,25 +37,6 @@ def _clients_can_come(clear: Value, tls: Value) -> Iterator[str]:
         yield (
             f"{clear.label} and {tls.label}: both are off; allowed: at least one of them with "
             "a port, or no client can connect"
-        )
-
-
-def _are_together(*values: Value) -> Iterator[str]:
-    """All are given, or none is; the error is told of the first one that is given."""
-    missing = [each.label.removesuffix(" (default)") for each in values if each.value is None]
-    given = [each for each in values if each.value is not None]
-    if missing and given:
-        yield (
-            f"{given[0].label}: {given[0].shown} needs {' and '.join(missing)} beside it; allowed: "
-            "all of them, or none"
-        )
-
-
-def _is_no_proxys(proxy: Value, tls: Value) -> Iterator[str]:
-    if proxy.value == "on" and tls.value is not None:
-        yield (
-            f"{proxy.label}: {proxy.shown} is refused with {tls.label} open; allowed: off, for a "
-            "PROXY header before the TLS handshake is not read"
         )
 
 
@@ -144,6 +112,7 @@ def _has_memory(budget: Value, memory: Value) -> Iterator[str]:
 
 
 RULES = (
+    *TLS_RULES,
     Rule(("function_name",), _is_given),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
     Rule(("backoff_most", "backoff_first"), _is_at_least),
@@ -158,8 +127,6 @@ RULES = (
     Rule(("min_instances_schedule", "max_instances"), _windows_fit),
     Rule(("budget_gb_seconds_per_hour", "function_memory_mb"), _has_memory),
     Rule(("port", "tls_port"), _clients_can_come),
-    Rule(("tls_port", "tls_certificate", "tls_key"), _are_together),
-    Rule(("proxy_protocol", "tls_port"), _is_no_proxys),
     Rule(("control_port", "control_tls_port"), _one_is_open),
     Rule(("control_port", "workers"), _leaves_room),
     Rule(("control_tls_port", "workers"), _leaves_room),

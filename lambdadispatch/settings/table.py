@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdadispatch.settings import kinds
 from lambdadispatch.settings.setting import Derived, Setting
-from lambdadispatch.settings.tls_table import FRONT_TLS
+from lambdadispatch.settings.tls_table import CONTROL_TLS, FRONT_TLS
 
 _CLEAR = ("local", "allow_insecure_control_channel", "workers")
 
@@ -160,6 +160,7 @@ SETTINGS = (
         Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
         "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
     ),
+    *CONTROL_TLS,
     Setting(
         "control_connection_limit",
         kinds.whole(1, 10_000_000),
