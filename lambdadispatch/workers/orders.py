@@ -57,7 +57,7 @@ def obey(orders: Iterable[bytes], obedient: Obedient, seconds: float) -> None:
     for order in orders:
         if order == HURRY:
             obedient.hurry()
-        elif order.startswith(_RENEW):
+        elif order.startswith(_RENEW) and order.endswith(b"\n"):
             obedient.renew(pickle.loads(b64decode(order[len(_RENEW) :])))
         else:
             obedient.drain()

@@ -28,6 +28,7 @@ class FakeProcess:
         self.keeper = keeper
         self.pid: int | None = pid
         self.orders: list[str] = []
+        self.renewed: TlsMaterial | None = None
 
     def drain(self) -> None:
         self.orders.append("drain")
