@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -143,7 +144,7 @@ def read_pair(name: str, certificate_file: str, key_name: str, key_file: str) ->
     text = _read(name, certificate_file, PEM_CERTIFICATE)
     own, *chain = _certificates(name, certificate_file, text, PEM_CERTIFICATE)
     key = _key(key_name, key_file, _read(key_name, key_file, PEM_KEY))
-    if _encoded(key.public_key()) != _encoded(own.public_key()):
+    if _encoded(key.public_key()) != _public_key(name, certificate_file, own):
         raise _unfit(
             key_name, key_file, f"it is not the key of --{name} {certificate_file}", PEM_KEY
         )
@@ -162,7 +163,7 @@ def names_of(certificate: x509.Certificate) -> Sequence[str]:
     """The host names and addresses that a certificate is for (RFC 6125, its subjectAltName)."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return []
     addresses = names.get_values_for_type(x509.IPAddress)
     return [*names.get_values_for_type(x509.DNSName), *map(str, addresses)]
@@ -227,8 +228,15 @@ def _key(name: str, file: str, text: bytes) -> Any:
         return load_pem_private_key(text, None)
     except TypeError:
         raise _unfit(name, file, "it is encrypted with a passphrase", PEM_KEY) from None
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _unfit(name, file, f"no key can be read from it: {error}", PEM_KEY) from None
+
+
+def _public_key(name: str, file: str, certificate: x509.Certificate) -> bytes:
+    try:
+        return _encoded(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unfit(name, file, f"its key cannot be used: {error}", PEM_CERTIFICATE) from None
 
 
 def _encoded(public: Any) -> bytes:

@@ -20,7 +20,10 @@ _UNPROVED: Final = ("CERTIFICATE_VERIFY_FAILED", "DID_NOT_RETURN_A_CERTIFICATE")
 
 
 class Arrivals(Protocol):
-    """``peer`` is the address as a socket names it: host and port come first."""
+    """``peer`` begins with host and port, and tells this connection from all others that are open.
+
+    The host is ``unknown`` of one that was gone at once.
+    """
 
     def arriving(self, peer: tuple[Any, ...]) -> bool:
         """A TCP connection is there; whether to shake hands, else it is cut."""

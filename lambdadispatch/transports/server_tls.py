@@ -11,11 +11,16 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 CIPHERS: Final = "ECDH+AESGCM:ECDH+CHACHA20:DH+AESGCM:!aNULL:!eNULL:!DSS"
 """Of TLS 1.2, on Twisted's transport; those of TLS 1.3 are all good."""
+
+IN_MEMORY: Final = hasattr(os, "memfd_create") and Path("/proc/self/fd").exists()
+"""Whether there can be files in memory that are opened by a name."""
 
 
 class KeyAndCertificate(NamedTuple):
@@ -38,20 +43,35 @@ def ssl_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    # The ssl module reads keys from files alone; this one is readable by its owner and short-lived.
-    descriptor, name = tempfile.mkstemp()
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pair.key.rstrip() + b"\n" + pair.certificate)
+    with as_file(pair.key.rstrip() + b"\n" + pair.certificate) as name:
         context.load_cert_chain(name)
-    finally:
-        os.unlink(name)  # noqa: PTH108
     if client_ca is not None:
         context.load_verify_locations(cadata=client_ca.decode("ascii"))
         context.verify_mode = ssl.CERT_REQUIRED
     if protocols:
         context.set_alpn_protocols([name.decode("ascii") for name in protocols])
     return context
+
+
+@contextmanager
+def as_file(data: bytes, *, in_memory: bool = IN_MEMORY) -> Iterator[str]:
+    """The name of a file with this, for the ssl module, which reads keys from files alone.
+
+    It is one in memory, or else one on disk that its owner alone can read; gone in the end.
+    """
+    if in_memory:
+        descriptor = os.memfd_create("pair")
+        name = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, name = tempfile.mkstemp()
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            yield name
+    finally:
+        if not in_memory:
+            Path(name).unlink()
 
 
 def openssl_context(

@@ -138,7 +138,9 @@ class TlsLayer(asyncio.Protocol):
         """asyncio: TCP is up."""
         self._stream = transport
         if self._arrivals is not None:
-            self._peer = transport.get_extra_info("peername")
+            # It has none if it is gone already; the number tells it from another with its address.
+            host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
+            self._peer = (host, port, id(self))
             if not self._arrivals.arriving(self._peer):
                 self._arrivals = None
                 self.give_up()

@@ -29,7 +29,7 @@ from lambdadispatch.router.tls_files import (
     read_pair,
 )
 from lambdadispatch.settings import Settings, settings_from
-from lambdadispatch.transports.server_tls import ssl_context
+from lambdadispatch.transports.server_tls import IN_MEMORY, as_file, ssl_context
 from tests.authority import Authority, key_pem, rsa_key, write_pair
 
 ROOT = Authority()
@@ -49,6 +49,18 @@ def events() -> list[LogEvent]:
     seen: list[LogEvent] = []
     globalLogPublisher.addObserver(seen.append)
     return seen
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_key_is_in_a_file_for_a_moment_only(in_memory: bool) -> None:
+    if in_memory and not IN_MEMORY:
+        pytest.skip("there are no files in memory here")
+    with as_file(b"a key", in_memory=in_memory) as name:
+        assert Path(name).read_bytes() == b"a key"
+        assert in_memory or Path(name).stat().st_mode & 0o077 == 0
+        assert name.startswith("/proc/") == in_memory
+    with pytest.raises(FileNotFoundError):
+        Path(name).read_bytes()
 
 
 def test_a_pair_with_its_chain(tmp_path: Path) -> None:
