@@ -145,6 +145,13 @@ class FrontTests(ArrivalsCase):
         await self.cut()
         self.assertEqual(self.counts, {"address_limit": 1})
 
+    async def test_one_that_is_refused_for_its_address_takes_no_place(self) -> None:
+        await self.listen(self.front(connection_limit=2, connections_per_address_limit=1), LONG)
+        await self.tcp()
+        for _ in range(3):
+            await self.cut()
+        self.assertEqual(self.counts, {"address_limit": 3})
+
     async def test_of_a_trusted_proxy_there_may_be_any_number(self) -> None:
         limits = {"connections_per_address_limit": 1, "trusted_proxies": "127.0.0.0/8"}
         await self.listen(self.front(**limits), LONG)
