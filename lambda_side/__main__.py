@@ -27,6 +27,7 @@ from lambda_side.hosts.host import Host, HostError
 from lambda_side.hosts.make import make_host
 from lambda_side.process import Process
 from lambda_side.runtime import RuntimeApi
+from lambda_side.tls_files import TlsFiles
 from lambdadispatch.transports.choose import TransportUnavailable, install
 from lambdadispatch.transports.endpoints import client_endpoint
 
@@ -65,11 +66,13 @@ class Main:
             log.error("the application cannot be loaded: {error}", error=error)
             await self._runtime.fail_init("Application.NotLoaded", str(error))
             return 1
+        chosen = self._chosen
+        files = TlsFiles(chosen.router_ca, chosen.client_certificate, chosen.client_key)
         self._process = Process(
             self._reactor,
             self._runtime,
             self._host,
-            lambda callback: callback_endpoint(self._reactor, callback),
+            lambda callback: callback_endpoint(self._reactor, callback, files),
             time.time,
             f"e-{secrets.token_hex(4)}",
         )

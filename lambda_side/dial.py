@@ -19,12 +19,13 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lambda_side.tls_files import is_address, tls_name
 from lambdadispatch.http11.stream import Successor
 from lambdadispatch.http11.transport import IStreamTransport
 from lambdadispatch.wire.control import upgrade_request
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.heads import ResponseHead, render_own
-from lambdadispatch.wire.payload import InvokePayload
+from lambdadispatch.wire.payload import Callback, InvokePayload
 from lambdadispatch.wire.reader import End, Signal
 from lambdadispatch.wire.response_reader import ResponseReader
 
@@ -36,6 +37,18 @@ PASSING: Final = frozenset(["too_many", "too_many_connections", "nonce_used", "n
 
 UNTRUSTED: Final = "untrusted_router"
 """Who answers is not the router that the payload describes; nothing was sent to it."""
+
+CERTIFICATE_REFUSED: Final = "certificate_refused"
+"""The router requires a certificate of this side, and was shown none or none that it trusts."""
+
+_REFUSALS: Final = (
+    "certificate required",
+    "bad certificate",
+    "certificate expired",
+    "certificate unknown",
+    "unknown ca",
+)
+"""Alerts of RFC 8446 section 6.2 as OpenSSL names them."""
 
 
 def make_nonce() -> str:
@@ -85,7 +98,7 @@ class Dialer:
             payload.secret,
             nonce or make_nonce(),
         )
-        opening = Opening(render_own(head), successor, on_closed, payload.callback.pin)
+        opening = Opening(render_own(head), successor, on_closed, payload.callback)
         timer = self._clock.callLater(PATIENCE, opening.give_up)
         connecting = self._endpoint.connect(Factory.forProtocol(lambda: opening))
         connecting.addErrback(lambda failure: opening.fail(unreachable(failure)))
@@ -117,9 +130,9 @@ class Opening(Protocol):
         request: bytes,
         successor: Successor,
         on_closed: Callable[[], None],
-        pin: str | None = None,
+        callback: Callback | None = None,
     ) -> None:
-        self._pin = pin
+        self._callback = callback
         self.admitted: Deferred[None] = Deferred()
         self._request = request
         self._successor = successor
@@ -149,8 +162,8 @@ class Opening(Protocol):
             self.transport.write(self._request)
 
     def handshakeCompleted(self) -> None:
-        """Twisted: the router's certificate is the one in the payload."""
-        if self._pin is not None and pin_of(self.transport) != self._pin:
+        """Twisted: the router's certificate is to be trusted; look whether it is the router's."""
+        if self._callback is not None and not is_of(self.transport, self._callback):
             self.fail(DialError(UNTRUSTED, final=True))
             self.transport.abortConnection()
         else:
@@ -200,30 +213,49 @@ class Opening(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
-        untrusted = reason is not None and _is_distrust(reason.value)
-        self.fail(DialError(UNTRUSTED if untrusted else "lost", final=untrusted))
+        word = None if reason is None else _tls_reason(reason.value)
+        self.fail(DialError(word or "lost", final=word is not None))
         if self._switched:
             self._successor.connectionLost(reason or Failure(ConnectionError()))
             self._on_closed()
 
 
-def _is_distrust(error: BaseException | None) -> bool:
-    """Whether TLS failed because of what the router showed (told by the class, for importing the
-    libraries costs a cold start that uses no TLS).
+def _tls_reason(error: BaseException | None) -> str | None:
+    """The word for why TLS failed if trying again is of no use (told by the class, for importing
+    the libraries costs a cold start that uses no TLS).
     """
     module = type(error).__module__.partition(".")[0]
-    return module == "service_identity" or (
-        module == "OpenSSL" and "certificate verify failed" in str(error)
-    )
+    text = str(error)
+    if module == "service_identity" or (
+        module == "OpenSSL" and "certificate verify failed" in text
+    ):
+        return UNTRUSTED
+    if module == "OpenSSL" and "alert" in text and any(each in text for each in _REFUSALS):
+        return CERTIFICATE_REFUSED
+    return None
 
 
-def pin_of(transport: Any) -> str:
-    """SHA-256 of the public key that the other end of a TLS connection has shown."""
+def is_of(transport: Any, callback: Callback) -> bool:
+    """Whether the other end of a TLS connection is the one that the payload describes.
+
+    Twisted has verified the name too, but takes a certificate in which no name can be read.
+    """
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         Encoding,
         PublicFormat,
     )
+    from service_identity import CertificateError, VerificationError  # noqa: PLC0415
+    from service_identity.cryptography import (  # noqa: PLC0415
+        verify_certificate_hostname,
+        verify_certificate_ip_address,
+    )
 
-    key = transport.getPeerCertificate().to_cryptography().public_key()
-    encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(encoded).hexdigest()
+    certificate = transport.getPeerCertificate().to_cryptography()
+    name = tls_name(callback)
+    verify = verify_certificate_ip_address if is_address(name) else verify_certificate_hostname
+    try:
+        verify(certificate, name)
+    except (CertificateError, VerificationError, ValueError):
+        return False
+    encoded = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return callback.pin is None or hashlib.sha256(encoded).hexdigest() == callback.pin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lambdadispatch.transports.choose import AUTO, CHOICES
@@ -12,7 +13,10 @@ PREFIX = "LAMBDA_DISPATCH_"
 
 
 def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace:
-    """``app``, or ``app_port`` and perhaps ``command``; ``health_path``, ``app_start_timeout``."""
+    """``app``, or ``app_port`` and perhaps ``command``; ``health_path``, ``app_start_timeout``.
+
+    ``router_ca``, ``client_certificate`` and ``client_key`` are files that can be read.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m lambda_side",
         description="Serve an application to a lambdadispatch router from inside AWS Lambda.",
@@ -31,6 +35,9 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
     add("app-start-timeout", "30", "seconds the application may take to start", _seconds)
     add("transport", AUTO, f"what carries connections: {', '.join(CHOICES)}", _transport)
     add("threads", "10", "threads of a WSGI callable: requests it runs at once", _threads)
+    add("router-ca", None, "file of the authorities that may vouch for the router's host", _file)
+    add("client-certificate", None, "file of a certificate to show to the router", _file)
+    add("client-key", None, "file of its key, if that is another one", _file)
     parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
@@ -41,6 +48,8 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
         del options.command[0]
     if not options.command and environ.get(PREFIX + "APP_COMMAND"):
         options.command = [environ[PREFIX + "APP_COMMAND"]]
+    if options.client_key and not options.client_certificate:
+        parser.error(f"--client-key {options.client_key} needs --client-certificate beside it")
     if options.app and options.command:
         parser.error(f"--app {options.app} and a command were both given: give one of them")
     return options
@@ -68,6 +77,14 @@ def _path(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a path that begins with /")
     return text
+
+
+def _file(text: str) -> str:
+    try:
+        with Path(text).open("rb"):
+            return text
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be read: {error.strerror}") from None
 
 
 def _seconds(text: str) -> float:

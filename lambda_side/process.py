@@ -11,6 +11,7 @@ from lambda_side.dial import Dialer
 from lambda_side.hosts.host import Host, HostError
 from lambda_side.instance import Instance
 from lambda_side.runtime import Event, RuntimeApi
+from lambda_side.tls_files import TlsUnusable
 from lambdadispatch.wire.payload import Callback, InvokeAnswer, InvokePayload, PayloadError
 
 log = Logger()
@@ -80,7 +81,13 @@ class Process:
             log.error("invocation {invocation} has expired", invocation=payload.invocation)
             await self._runtime.respond(event.request_id, InvokeAnswer("expired", 0).encode())
             return
-        dialer = Dialer(self._clock, self._endpoint_of(payload.callback), payload)
+        try:
+            endpoint = self._endpoint_of(payload.callback)
+        except TlsUnusable as error:
+            log.error("the router cannot be called over TLS: {error}", error=error)
+            await self._runtime.fail(event.request_id, "Tls.Unusable", str(error))
+            return
+        dialer = Dialer(self._clock, endpoint, payload)
         remaining = event.deadline - now
         self._instance = Instance(
             self._clock, dialer, payload, self._host.serve, self._environment, remaining

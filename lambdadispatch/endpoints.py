@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
-import tempfile
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint, SSL4ServerEndpoint
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IProtocolNegotiationFactory,
+    IStreamServerEndpoint,
+)
 from zope.interface import implementer
 
 from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.transports.choose import loop_of
 from lambdadispatch.transports.endpoints import BACKLOG, LibuvServerEndpoint, server_endpoint
+from lambdadispatch.transports.server_tls import openssl_context, ssl_context
+from lambdadispatch.transports.twisted_tls import TlsOver
 
-HANDSHAKE_TIME = 5.0
-"""Seconds that a TLS handshake with the control port may take."""
+HANDSHAKE_TIME: Final = 5.0
+"""Seconds that a TLS handshake may take where nothing else is said."""
+
+Over = Callable[[Callable[[], Any]], IStreamServerEndpoint]
+"""Makes an endpoint that asks for the context of each connection."""
+
+
+@implementer(IStreamServerEndpoint)
+class TlsEndpoint:
+    """TLS with a certificate that can be renewed while it listens.
+
+    Each renewal makes a new context: one that is given a second certificate keeps the first for
+    clients that prefer its kind of key, and goes on taking the tickets that it has given out.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[KeyAndCertificate, bytes | None, Sequence[bytes]], Any],
+        over: Over,
+        pair: KeyAndCertificate,
+        client_ca: bytes | None,
+    ) -> None:
+        self._make = make
+        self._over = over
+        self._shown = (pair, client_ca)
+        self._protocols: tuple[bytes, ...] = ()
+        self._context = make(pair, client_ca, ())
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Twisted: listen; ALPN offers what the factory says that it accepts."""
+        negotiating = IProtocolNegotiationFactory(protocolFactory, None)
+        if negotiating is not None:
+            self._protocols = tuple(negotiating.acceptableProtocols())
+            self.renew(*self._shown)
+        return self._over(lambda: self._context).listen(protocolFactory)
+
+    def renew(self, pair: KeyAndCertificate, client_ca: bytes | None = None) -> None:
+        """From now on new connections are shown this one."""
+        self._context = self._make(pair, client_ca, self._protocols)
+        self._shown = (pair, client_ca)
 
 
 class ReactorEndpoints:
@@ -34,18 +74,27 @@ class ReactorEndpoints:
         """Clear text."""
         return server_endpoint(self._reactor, port, interface)
 
-    def tls(self, port: int, interface: str, pair: KeyAndCertificate) -> IStreamServerEndpoint:
-        """TLS 1.2 or later."""
+    def tls(
+        self,
+        port: int,
+        interface: str,
+        pair: KeyAndCertificate,
+        client_ca: bytes | None = None,
+        handshake_time: float = HANDSHAKE_TIME,
+    ) -> TlsEndpoint:
+        """TLS 1.2 or later; with ``client_ca`` (PEM) for clients with a certificate of it."""
         loop = loop_of(self._reactor)
-        if loop is not None:
-            context = _ssl_context(pair)
-            endpoint: Any = LibuvServerEndpoint(
-                loop, port, interface, BACKLOG, context, HANDSHAKE_TIME
-            )
-        else:
-            options = _certificate_options(pair)
-            endpoint = SSL4ServerEndpoint(self._reactor, port, options, BACKLOG, interface)
-        return cast(IStreamServerEndpoint, endpoint)
+        if loop is None:
+            lower = self.tcp(port, interface)
+            return _twisted_tls(self._reactor, lower, pair, client_ca, handshake_time)
+        return TlsEndpoint(
+            ssl_context,
+            lambda current: LibuvServerEndpoint(
+                loop, port, interface, BACKLOG, current, handshake_time
+            ),
+            pair,
+            client_ca,
+        )
 
 
 class InheritedEndpoints:
@@ -66,21 +115,28 @@ class InheritedEndpoints:
             return LibuvServerEndpoint(loop, port, interface, handle=handle)
         return _adopted(self._reactor, handle)
 
-    def tls(self, port: int, interface: str, pair: KeyAndCertificate) -> IStreamServerEndpoint:
-        """TLS 1.2 or later."""
-        handle = self._listening(port, interface)
+    def tls(
+        self,
+        port: int,
+        interface: str,
+        pair: KeyAndCertificate,
+        client_ca: bytes | None = None,
+        handshake_time: float = HANDSHAKE_TIME,
+    ) -> TlsEndpoint:
+        """TLS 1.2 or later; with ``client_ca`` (PEM) for clients with a certificate of it."""
         loop = loop_of(self._reactor)
-        if loop is not None:
-            context = _ssl_context(pair)
-            return LibuvServerEndpoint(
-                loop,
-                port,
-                interface,
-                context=context,
-                handshake_time=HANDSHAKE_TIME,
-                handle=handle,
-            )
-        return TlsOver(self._reactor, _adopted(self._reactor, handle), _certificate_options(pair))
+        if loop is None:
+            lower = self.tcp(port, interface)
+            return _twisted_tls(self._reactor, lower, pair, client_ca, handshake_time)
+        handle = self._listening(port, interface)
+        return TlsEndpoint(
+            ssl_context,
+            lambda current: LibuvServerEndpoint(
+                loop, port, interface, BACKLOG, current, handshake_time, handle
+            ),
+            pair,
+            client_ca,
+        )
 
     def _listening(self, port: int, interface: str) -> socket.socket:
         handle = socket.socket(fileno=self._descriptors[interface, port])
@@ -89,49 +145,21 @@ class InheritedEndpoints:
         return handle
 
 
+def _twisted_tls(
+    reactor: Any,
+    lower: IStreamServerEndpoint,
+    pair: KeyAndCertificate,
+    client_ca: bytes | None,
+    handshake_time: float,
+) -> TlsEndpoint:
+    def over(current: Callable[[], Any]) -> IStreamServerEndpoint:
+        return TlsOver(reactor, lower, current, handshake_time)
+
+    return TlsEndpoint(openssl_context, over, pair, client_ca)
+
+
 def _adopted(reactor: Any, handle: socket.socket) -> IStreamServerEndpoint:
     family = handle.family
     return cast(
         IStreamServerEndpoint, AdoptedStreamServerEndpoint(reactor, handle.detach(), family)
     )
-
-
-@implementer(IStreamServerEndpoint)
-class TlsOver:
-    """TLS over another endpoint, which Twisted has for names of endpoints only."""
-
-    def __init__(
-        self, reactor: Any, lower: IStreamServerEndpoint, options: CertificateOptions
-    ) -> None:
-        self._reactor = reactor
-        self._lower = lower
-        self._options = options
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Twisted: listen."""
-        factory: Any = TLSMemoryBIOFactory(self._options, False, protocolFactory, self._reactor)
-        factory.noisy = False
-        return self._lower.listen(factory)
-
-
-def _certificate_options(pair: KeyAndCertificate) -> CertificateOptions:
-    own = PrivateCertificate.loadPEM(pair.certificate + pair.key)
-    return CertificateOptions(
-        privateKey=own.privateKey.original,
-        certificate=own.original,
-        raiseMinimumTo=TLSVersion.TLSv1_2,
-    )
-
-
-def _ssl_context(pair: KeyAndCertificate) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # The ssl module reads keys from files alone; this one is readable by its owner and short-lived.
-    descriptor, name = tempfile.mkstemp()
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pair.key + pair.certificate)
-        context.load_cert_chain(name)
-    finally:
-        os.unlink(name)  # noqa: PTH108
-    return context

@@ -35,6 +35,7 @@ from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
 from lambdadispatch.router.ticker import Ticker
+from lambdadispatch.router.tls_files import TlsFiles, TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
 from lambdadispatch.transports.descriptors import allow_descriptors
@@ -76,6 +77,7 @@ def makeService(options: Options) -> IService:
         backend = _backend(reactor, settings, endpoints)
         service = _router(reactor, settings, endpoints, backend, failed)
     _end_in_order(reactor, service)
+    _reload_by_signal(reactor, service)
     return service
 
 
@@ -100,11 +102,14 @@ def run_worker(share: Share, orders: Iterable[bytes]) -> None:
         failed,
         f"w{share.worker}-",
         reports,
+        lambda: share.tls,
     )
     service.privilegedStartService()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     _end_in_order(reactor, service)
+    # It is the parent that reads files again; the default would end the worker.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     obedient = Obeying(reactor, service)
     reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
     reactor.callWhenRunning(reports.alive)
@@ -139,6 +144,7 @@ def _parent(
         HttpFetch(reactor),
         local or None,
         failed,
+        files=_tls_files(settings),
     )
 
 
@@ -150,6 +156,7 @@ def _router(
     failed: Callable[[str], None],
     mark: str = "",
     progress: Progress | None = None,
+    files: Callable[[], TlsMaterial] | None = None,
 ) -> RouterService:
     """One router; ``mark`` stands in the names of its invocations and instances."""
     keep_freed_memory()
@@ -171,7 +178,12 @@ def _router(
         lambda: make_certificate(datetime.now(UTC)),
         failed,
         progress,
+        files or _tls_files(settings),
     )
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    return TlsFiles(settings, lambda: datetime.now(UTC))
 
 
 def _call_later_for_pings(reactor: Any, interval: float) -> CallLater:
@@ -235,6 +247,16 @@ def _end_by_signals(reactor: Any, service: RouterService | ParentService) -> Non
         signal.signal(number, lambda number, frame: reactor.callFromThread(end, number))
 
 
+def _reload_by_signal(reactor: Any, service: RouterService | ParentService) -> None:
+    """SIGHUP has the files of certificates read again."""
+
+    def reload() -> None:
+        log.info("received SIGHUP")
+        service.reload()
+
+    signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(reload))
+
+
 class Obeying:
     """Carries out the parent's orders in a worker; each may come again."""
 
@@ -250,6 +272,10 @@ class Obeying:
         """End without waiting."""
         self._reactor.callFromThread(self._service.hurry)
         self._reactor.callFromThread(self._stop)
+
+    def renew(self, material: TlsMaterial) -> None:
+        """Show new connections these certificates."""
+        self._reactor.callFromThread(self._service.renew, material)
 
     def leave(self) -> None:
         """End now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from typing import Any
 
 from lambdadispatch.front.networks import Networks, plain_host
 from lambdadispatch.http11.exchange import ServedConnection
@@ -26,6 +27,10 @@ class Closed(StrEnum):
     """It did not begin with a header of the PROXY protocol."""
     PROXY_HEADER_TIMEOUT = "proxy_header_timeout"
     """The header of the PROXY protocol did not come in time."""
+    TLS_TIMEOUT = "tls_timeout"
+    """The TLS handshake was not over in time."""
+    TLS_FAILED = "tls_failed"
+    """The TLS handshake failed: no TLS, too old a one, or the client does not trust this end."""
 
 
 class FrontAdmission:
@@ -41,15 +46,16 @@ class FrontAdmission:
         self._most = most
         self._most_of_address = most_of_address
         self._counts = counts
-        self._open: dict[ServedConnection, str | None] = {}
-        self._by_host: dict[str, set[ServedConnection]] = {}
+        # Connections, and the addresses of those that shake hands.
+        self._open: dict[object, str | None] = {}
+        self._by_host: dict[str, set[object]] = {}
         self.trusted = trusted
 
     def opened(self, connection: ServedConnection) -> bool:
         """A connection is there, and who it is from is known; whether to serve it."""
         return self.enter(connection) and self.meet(connection)
 
-    def enter(self, connection: ServedConnection) -> bool:
+    def enter(self, connection: object) -> bool:
         """A connection is there; whether to serve it."""
         if self._most and len(self._open) >= self._most:
             return self.refuse(Closed.CONNECTION_LIMIT)
@@ -60,8 +66,10 @@ class FrontAdmission:
         """It is known who the connection is from; whether to serve it."""
         if not self._most_of_address:
             return True
-        host = plain_host(getattr(connection.peer, "host", None))
-        if host is None or host in self.trusted:
+        return self._meet(connection, plain_host(getattr(connection.peer, "host", None)))
+
+    def _meet(self, connection: object, host: str | None) -> bool:
+        if not self._most_of_address or host is None or host in self.trusted:
             return True
         same = self._by_host.setdefault(host, set())
         if len(same) >= self._most_of_address:
@@ -70,12 +78,21 @@ class FrontAdmission:
         self._open[connection] = host
         return True
 
+    def arriving(self, peer: tuple[Any, ...]) -> bool:
+        """A connection is about to shake hands, and counts as one that is open; whether it may."""
+        if not self.enter(peer):
+            return False
+        if self._meet(peer, plain_host(peer[0])):
+            return True
+        self.closed(peer)
+        return False
+
     def refuse(self, reason: Closed) -> bool:
         """A connection is not served; always False."""
         self._counts[reason] += 1
         return False
 
-    def closed(self, connection: ServedConnection) -> None:
+    def closed(self, connection: object) -> None:
         """A connection is gone."""
         host = self._open.pop(connection, None)
         if host is not None:
@@ -83,3 +100,24 @@ class FrontAdmission:
             same.remove(connection)
             if not same:
                 del self._by_host[host]
+
+
+class FrontArrivals:
+    """Hears of connections to the TLS port before they are any (``transports.arrivals``)."""
+
+    def __init__(self, admission: FrontAdmission | None, counts: Counter[str]) -> None:
+        self._admission = admission
+        self._counts = counts
+
+    def arriving(self, peer: tuple[Any, ...]) -> bool:
+        """Whether to shake hands."""
+        return self._admission is None or self._admission.arriving(peer)
+
+    def arrived(self, peer: tuple[Any, ...]) -> None:
+        """Hands are shaken, or not."""
+        if self._admission is not None:
+            self._admission.closed(peer)
+
+    def handshake_failed(self, peer: tuple[Any, ...], reason: str) -> None:
+        """It was closed unserved."""
+        self._counts[Closed(reason)] += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
+from zope.interface import classImplements
 
 from lambdadispatch.http11.exchange import ServedConnection
 from lambdadispatch.http11.pace import (
@@ -64,6 +65,8 @@ class HttpServer(Factory):
         self.answer_names = answer_names
         self.reader = reader
         self.later = later
+        # Who hears of TLS connections that have not shaken hands yet (``transports.arrivals``).
+        self.arrivals: Any = None
         self._make = make
         self.connections: set[ServedConnection] = set()
         self.sweeps = 0
@@ -76,6 +79,10 @@ class HttpServer(Factory):
         connection.factory = self
         connection.closing = self._draining
         return cast(Protocol, connection)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Twisted: what ALPN offers (RFC 7301), the first first."""
+        return [b"http/1.1"]
 
     def sweep(self) -> None:
         """One second has passed."""
@@ -109,3 +116,6 @@ class HttpServer(Factory):
         if self._emptied is None:
             self._emptied = Deferred()
         return self._emptied
+
+
+classImplements(HttpServer, IProtocolNegotiationFactory)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -21,17 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from lambdadispatch.transports.server_tls import KeyAndCertificate
 from lambdadispatch.wire.control import CERTIFICATE_NAME
+
+__all__ = ["KeyAndCertificate", "leaf_of", "make_certificate", "pin_of"]
 
 LIFETIME = timedelta(days=3650)
 """Longer than a router runs: the key is never stored, so its end is the process's end."""
-
-
-class KeyAndCertificate(NamedTuple):
-    """Both in PEM."""
-
-    key: bytes
-    certificate: bytes
 
 
 def make_certificate(now: datetime, host: str = CERTIFICATE_NAME) -> KeyAndCertificate:
@@ -54,6 +49,11 @@ def make_certificate(now: datetime, host: str = CERTIFICATE_NAME) -> KeyAndCerti
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         certificate.public_bytes(Encoding.PEM),
     )
+
+
+def leaf_of(certificate: bytes) -> bytes:
+    """The first of several certificates in PEM, which is the owner's."""
+    return x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.PEM)
 
 
 def pin_of(certificate: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from txaio.tx import make_logger
 
-from lambdadispatch.front.admission import FrontAdmission
+from lambdadispatch.front.admission import FrontAdmission, FrontArrivals
 from lambdadispatch.front.forwarding import Forwarding
 from lambdadispatch.front.networks import Networks
 from lambdadispatch.front.proxied import ProxiedConnection, ProxyAdmission
@@ -59,6 +59,7 @@ def front_server(
     """The server of the client port. ``counts`` counts connections that are closed unserved,
     ``later`` calls a function after some seconds.
     """
+    admission = _admission(settings, counts)
     options: dict[str, Any] = {
         "limits": _message_limits(settings),
         "patience": round(settings.keep_alive_timeout),
@@ -68,13 +69,25 @@ def front_server(
             settings.requests_per_connection_limit or 0,
             ceil(settings.client_stall_timeout),
         ),
-        "admission": _admission(settings, counts),
+        "admission": admission,
         "answer_names": forwarding.answer_names,
         "later": later,
     }
+    server = _server(settings, on_request, on_refused, counts, options)
+    server.arrivals = FrontArrivals(admission, counts)
+    return server
+
+
+def _server(
+    settings: Settings,
+    on_request: Callable[[Exchange], None],
+    on_refused: Callable[[Exchange, RemoteProtocolError], None],
+    counts: Counter[str],
+    options: dict[str, Any],
+) -> HttpServer:
     if settings.proxy_protocol == "on":
         return HttpServer(on_request, on_refused, make=ProxiedConnection, **options)
-    if not offers_http2(settings):
+    if settings.tls_port is None or not offers_http2(settings):
         return HttpServer(on_request, on_refused, **options)
     # Only here, for the library need not be there without it.
     from lambdadispatch.http2.rules import Http2Rules  # noqa: PLC0415

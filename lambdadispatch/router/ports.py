@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -16,14 +16,36 @@ class CannotListen(Exception):
     """A port could not be opened; the text says which, why and what to do."""
 
 
+class RenewableEndpoint(Protocol):
+    """An endpoint whose certificate can be renewed while it listens."""
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Twisted: listen."""
+
+    def renew(self, pair: KeyAndCertificate, client_ca: bytes | None = None) -> None:
+        """From now on new connections are shown this one."""
+
+
+Endpoint: TypeAlias = IStreamServerEndpoint | RenewableEndpoint
+
+
 class Endpoints(Protocol):
     """Makes the endpoints to listen on."""
 
     def tcp(self, port: int, interface: str) -> IStreamServerEndpoint:
         """Clear text."""
 
-    def tls(self, port: int, interface: str, pair: KeyAndCertificate) -> IStreamServerEndpoint:
-        """TLS with this key and certificate."""
+    def tls(
+        self,
+        port: int,
+        interface: str,
+        pair: KeyAndCertificate,
+        client_ca: bytes | None = None,
+        handshake_time: float = 5.0,
+    ) -> RenewableEndpoint:
+        """TLS with this key and certificate, within so many seconds; with ``client_ca`` for clients
+        that show a certificate of it.
+        """
 
 
 class Wanted(NamedTuple):
@@ -31,7 +53,7 @@ class Wanted(NamedTuple):
 
     name: str
     port: int
-    endpoint: IStreamServerEndpoint
+    endpoint: Endpoint
     factory: IProtocolFactory
 
 

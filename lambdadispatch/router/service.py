@@ -11,7 +11,7 @@ Rejected: a MultiService, which stops all its children at once; closing the cont
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twisted.application.service import Service
@@ -21,10 +21,12 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from lambdadispatch.admin.resources import AdminSite
-from lambdadispatch.router.certificate import KeyAndCertificate, pin_of
+from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.router.compose import Parts
-from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
+from lambdadispatch.router.ports import CannotListen, Endpoint, Endpoints, Ports, Wanted
 from lambdadispatch.router.ticker import Ticker
+from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial
+from lambdadispatch.router.tls_ports import TlsPorts
 from lambdadispatch.settings import Settings, pools_of
 from lambdadispatch.wire.payload import Callback
 
@@ -46,13 +48,15 @@ class Backend(Protocol):
         """Fires when nothing is left running."""
 
 
-def announce(port: int | None, settings: Settings) -> None:
-    """Say that a router with local functions serves on ``port``."""
+def announce(ports: Mapping[str, int | None], settings: Settings) -> None:
+    """Say that a router with local functions serves, on one of these ports."""
+    scheme, name = ("http", "port") if "port" in ports else ("https", "tls-port")
+    url = f"{scheme}://localhost:{ports[name]}"
     if settings.routes:
         count = len(pools_of(settings))
-        log.info("ready at http://localhost:{port} with functions: {count}", count=count, port=port)
+        log.info("ready at {url} with functions: {count}", count=count, url=url)
     else:
-        log.info("ready, try: curl http://localhost:{port}/fact", port=port)
+        log.info("ready, try: curl {url}/fact", url=url)
 
 
 class Progress(Protocol):
@@ -66,7 +70,11 @@ class Progress(Protocol):
 
 
 class RouterService(Service):
-    """One router on its ports. ``on_failure`` is given why it could not start."""
+    """One router on its ports. ``on_failure`` is given why it could not start.
+
+    ``certificate`` makes a key and certificate for the control port; ``files`` reads those that are
+    configured, or raises TlsFilesError.
+    """
 
     def __init__(
         self,
@@ -78,6 +86,7 @@ class RouterService(Service):
         certificate: Callable[[], KeyAndCertificate],
         on_failure: Callable[[str], None],
         progress: Progress | None = None,
+        files: Callable[[], TlsMaterial] = TlsMaterial,
     ) -> None:
         self._settings = settings
         self._progress = progress
@@ -85,9 +94,8 @@ class RouterService(Service):
         self._clock = clock
         self._endpoints = endpoints
         self._backend = backend
-        self._certificate = certificate
         self._on_failure = on_failure
-        self._pair: KeyAndCertificate | None = None
+        self._tls = TlsPorts(settings, endpoints, files, certificate)
         self._ports = Ports()
         self._waiting: Deferred[None] | None = None
         self._hurried = False
@@ -106,9 +114,10 @@ class RouterService(Service):
     def privilegedStartService(self) -> None:
         """Open the ports; if one cannot be, ``on_failure`` is told and SystemExit raised."""
         try:
+            self._tls.read()
             for wanted in self._wanted():
                 self._ports.listen(wanted)
-        except CannotListen as error:
+        except (CannotListen, TlsFilesError) as error:
             self._ports.close_all()
             self._on_failure(f"lambdadispatch: {error}")
             raise SystemExit(1) from None
@@ -118,19 +127,33 @@ class RouterService(Service):
         # Without a reactor a Site takes the global one.
         site: IProtocolFactory = AdminSite(parts.admin, reactor=self._clock)  # type: ignore[no-untyped-call]
         wanted = []
+
+        def want(name: str, port: int, endpoint: Endpoint, factory: IProtocolFactory) -> None:
+            wanted.append(Wanted(name, port, endpoint, factory))
+
         if settings.admin_port is not None:
             endpoint = endpoints.tcp(settings.admin_port, settings.admin_interface)
-            wanted.append(Wanted("admin-port", settings.admin_port, endpoint, site))
+            want("admin-port", settings.admin_port, endpoint, site)
         if settings.control_port is not None:
             endpoint = endpoints.tcp(settings.control_port, settings.interface)
-            wanted.append(Wanted("control-port", settings.control_port, endpoint, parts.control))
+            want("control-port", settings.control_port, endpoint, parts.control)
         if settings.control_tls_port is not None:
-            self._pair = self._certificate()
             number = settings.control_tls_port
-            endpoint = endpoints.tls(number, settings.interface, self._pair)
-            wanted.append(Wanted("control-tls-port", number, endpoint, parts.control))
-        endpoint = endpoints.tcp(settings.port, settings.interface)
-        return [*wanted, Wanted("port", settings.port, endpoint, parts.front)]
+            want("control-tls-port", number, self._tls.control(number), parts.control)
+        if settings.tls_port is not None:
+            want("tls-port", settings.tls_port, self._tls.front(settings.tls_port), parts.front)
+        if settings.port is not None:
+            endpoint = endpoints.tcp(settings.port, settings.interface)
+            want("port", settings.port, endpoint, parts.front)
+        return wanted
+
+    def reload(self) -> None:
+        """Read the files of certificates again."""
+        self._tls.reload()
+
+    def renew(self, material: TlsMaterial) -> None:
+        """Show new connections these certificates, which somebody else has read."""
+        self._tls.renew(material)
 
     def startService(self) -> None:
         """Begin: requests that come before the backend has started wait."""
@@ -159,17 +182,12 @@ class RouterService(Service):
             self._progress.ready()
 
     def _callback(self, host: str) -> Callback:
-        tls = self._pair is not None
-        own = self._ports.number("control-tls-port" if tls else "control-port")
-        port = self._settings.callback_port or own or 0
-        if self._pair is None:
-            return Callback(host, port)
-        pem = self._pair.certificate
-        return Callback(host, port, tls=True, certificate=pem.decode(), pin=pin_of(pem))
+        own = self._ports.number("control-tls-port") or self._ports.number("control-port")
+        return self._tls.callback(host, self._settings.callback_port or own or 0)
 
     def _ready(self) -> None:
         if self._progress is None:
-            announce(self._ports.number("port"), self._settings)
+            announce(self.ports, self._settings)
         else:
             self._progress.ready()
 
@@ -193,7 +211,7 @@ class RouterService(Service):
     async def _stop(self) -> None:
         pools, front = self._parts.pools, self._parts.front
         log.info("draining: no new connections")
-        await self._ports.close("port")
+        await DeferredList([self._ports.close("port"), self._ports.close("tls-port")])
         front.drain()
         await self._bounded(pools.when_served(), self._settings.drain_timeout)
         pools.drain()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdadispatch.settings.model import Settings
-from lambdadispatch.settings.rules import RULES, Value
+from lambdadispatch.settings.rule import Value
+from lambdadispatch.settings.rules import RULES
 from lambdadispatch.settings.setting import Derived, Setting
 from lambdadispatch.settings.sources import shown
 from lambdadispatch.settings.table import SETTINGS

@@ -203,6 +203,11 @@ def file_name() -> Kind:
     return text("the name of a TOML file", bool)
 
 
+def pem_file() -> Kind:
+    """Give the kind for the name of a file, which is read when the router starts."""
+    return text("the name of a PEM file", bool)
+
+
 def interface() -> Kind:
     """Give the kind for an address to listen on."""
     return text(

@@ -45,10 +45,17 @@ class Settings:
     budget_invocations_per_minute: int | None
     budget_gb_seconds_per_hour: int | None
     function_memory_mb: int | None
-    port: int
+    port: int | None
+    tls_port: int | None
+    tls_certificate: str | None
+    tls_key: str | None
     allow_insecure_control_channel: bool
     control_port: int | None
     control_tls_port: int | None
+    control_tls_certificate: str | None
+    control_tls_key: str | None
+    control_tls_verify: str
+    control_tls_client_ca: str | None
     control_connection_limit: int
     admin_port: int | None
     interface: str

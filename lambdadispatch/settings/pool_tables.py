@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from lambdadispatch.settings.completing import completed, settings_of
 from lambdadispatch.settings.model import PoolSettings
-from lambdadispatch.settings.rules import Value
+from lambdadispatch.settings.rule import Value
 from lambdadispatch.settings.sources import Spelled, plain, shown, spelled_keys
 
 POOLED: Final = (

@@ -14,7 +14,7 @@ from lambdadispatch.settings.pool_tables import (
     pool_settings,
     spelled_pools,
 )
-from lambdadispatch.settings.rules import Value
+from lambdadispatch.settings.rule import Value
 from lambdadispatch.settings.setting import MOST_CONNECTIONS
 from lambdadispatch.settings.sources import (
     Spelled,

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-
-class Value(NamedTuple):
-    """A checked value with how its source called and wrote it, for messages."""
-
-    label: str
-    shown: str
-    value: Any
-
-
-class Rule(NamedTuple):
-    """``problems`` takes the values ``needs`` names, in that order, and gives a line for each."""
-
-    needs: tuple[str, ...]
-    problems: Callable[..., Iterator[str]]
+from lambdadispatch.settings.rule import Rule, Value
+from lambdadispatch.settings.tls_rules import TLS_RULES
 
 
 def _is_given(function: Value, routes: Value) -> Iterator[str]:
@@ -58,11 +45,20 @@ def _one_is_open(clear: Value, tls: Value) -> Iterator[str]:
         )
 
 
+def _clients_can_come(clear: Value, tls: Value) -> Iterator[str]:
+    if clear.value is None and tls.value is None:
+        yield (
+            f"{clear.label} and {tls.label}: both are off; allowed: at least one of them with "
+            "a port, or no client can connect"
+        )
+
+
 _ALL_INTERFACES = ("", "0.0.0.0", "::")
 
 
 def _ports_differ(
     front: Value,
+    front_tls: Value,
     clear: Value,
     tls: Value,
     admin: Value,
@@ -72,7 +68,7 @@ def _ports_differ(
 ) -> Iterator[str]:
     same = interface.value == admin_interface.value
     shared = same or not {interface.value, admin_interface.value}.isdisjoint(_ALL_INTERFACES)
-    wanted = [(front, 1), (clear, workers.value), (tls, workers.value)]
+    wanted = [(front, 1), (front_tls, 1), (clear, workers.value), (tls, workers.value)]
     if shared:
         wanted.append((admin, 1))
     taken: list[tuple[Value, range]] = []
@@ -129,6 +125,7 @@ def _has_memory(budget: Value, memory: Value) -> Iterator[str]:
 
 
 RULES = (
+    *TLS_RULES,
     Rule(("function_name", "routes"), _is_given),
     Rule(("function_name", "local"), _is_a_local_name),
     Rule(("channel_count", "max_concurrent_count"), _is_at_least),
@@ -143,6 +140,7 @@ RULES = (
     Rule(("max_instances", "min_instances"), _is_at_least),
     Rule(("min_instances_schedule", "max_instances"), _windows_fit),
     Rule(("budget_gb_seconds_per_hour", "function_memory_mb"), _has_memory),
+    Rule(("port", "tls_port"), _clients_can_come),
     Rule(("control_port", "control_tls_port"), _one_is_open),
     Rule(("control_port", "workers"), _leaves_room),
     Rule(("control_tls_port", "workers"), _leaves_room),
@@ -150,6 +148,7 @@ RULES = (
     Rule(
         (
             "port",
+            "tls_port",
             "control_port",
             "control_tls_port",
             "admin_port",

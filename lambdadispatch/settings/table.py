@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdadispatch.settings import kinds
 from lambdadispatch.settings.setting import MOST_CONNECTIONS, Derived, Setting
+from lambdadispatch.settings.tls_table import CONTROL_TLS, FRONT_TLS
 
 _CLEAR = ("local", "allow_insecure_control_channel", "workers")
 
@@ -136,7 +137,13 @@ SETTINGS = (
         None,
         "Memory of the function in MB, as set at AWS; needed by budget_gb_seconds_per_hour.",
     ),
-    Setting("port", kinds.whole(0, 65535), 5002, "Port for clients (HTTP); 0 picks a free one."),
+    Setting(
+        "port",
+        kinds.whole(0, 65535, off=True),
+        5002,
+        "Port for clients (HTTP); 0 picks a free one. It may be off if tls_port is open.",
+    ),
+    *FRONT_TLS,
     Setting(
         "allow_insecure_control_channel",
         kinds.truth(),
@@ -159,6 +166,7 @@ SETTINGS = (
         Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
         "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
     ),
+    *CONTROL_TLS,
     Setting(
         "control_connection_limit",
         kinds.whole(1, MOST_CONNECTIONS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -21,6 +22,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from lambdadispatch.transports.arrivals import Arrivals, arrivals_of
 from lambdadispatch.transports.choose import loop_of
 from lambdadispatch.transports.connecting import Accepting, Connecting
 from lambdadispatch.transports.face import TcpTransport
@@ -33,9 +35,10 @@ BACKLOG = 4096
 class LibuvServerEndpoint:
     """Listens on a TCP port, in clear text or, with ``context``, over TLS.
 
-    ``interface`` is an address, IPv6 if it holds a colon, and "" every IPv4 one. A TLS handshake
-    may take ``handshake_time`` seconds. With ``handle``, a socket that listens there already,
-    nothing is bound.
+    ``context`` may be a function that gives the one for the next connection. ``interface`` is an
+    address, IPv6 if it holds a colon, and "" every IPv4 one. A TLS handshake may take
+    ``handshake_time`` seconds. With ``handle``, a socket that listens there already, nothing is
+    bound.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class LibuvServerEndpoint:
         port: int,
         interface: str = "",
         backlog: int = BACKLOG,
-        context: ssl.SSLContext | None = None,
+        context: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
         handshake_time: float | None = None,
         handle: socket.socket | None = None,
     ) -> None:
@@ -53,7 +56,7 @@ class LibuvServerEndpoint:
         self._port = port
         self._interface = interface
         self._backlog = backlog
-        self._context = context
+        self._current = _source_of(context)
         self._handle = handle
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -62,12 +65,14 @@ class LibuvServerEndpoint:
             handle = self._handle or self._bind()
         except OSError as error:
             return fail(CannotListenError(self._interface, self._port, error))
-        origin, context = Accepting(protocolFactory), self._context
+        origin, current = Accepting(protocolFactory), self._current
+        arrivals = arrivals_of(protocolFactory)
         port = LibuvPort(self._loop, handle, self._backlog, protocolFactory)
-        if context is None:
+        if current is None:
             port.accept(lambda: TcpTransport(self._loop, origin))
         else:
-            port.accept(lambda: _over_tls(self._loop, origin, context, None, self._handshake_time))
+            patience = self._handshake_time
+            port.accept(lambda: _over_tls(self._loop, origin, current(), None, patience, arrivals))
         return succeed(cast(IListeningPort, port))
 
     def _bind(self) -> socket.socket:
@@ -82,6 +87,15 @@ class LibuvServerEndpoint:
             handle.close()
             raise
         return handle
+
+
+def _source_of(
+    context: ssl.SSLContext | Callable[[], ssl.SSLContext] | None,
+) -> Callable[[], ssl.SSLContext] | None:
+    if isinstance(context, ssl.SSLContext):
+        always = context
+        return lambda: always
+    return context
 
 
 @implementer(IStreamClientEndpoint)
@@ -128,6 +142,7 @@ def _over_tls(
     context: ssl.SSLContext,
     name: str | None,
     handshake_time: float | None = None,
+    arrivals: Arrivals | None = None,
 ) -> Any:
     # Only now: the Lambda side does without, and pays for each module at a cold start.
     from lambdadispatch.transports.tls import (  # noqa: PLC0415
@@ -137,7 +152,7 @@ def _over_tls(
     )
 
     patience = HANDSHAKE_TIME if handshake_time is None else handshake_time
-    return TlsLayer(loop, TlsTransport(loop, origin), context, name, patience)
+    return TlsLayer(loop, TlsTransport(loop, origin), context, name, patience, arrivals)
 
 
 def _destination(host: str, port: int) -> Any:

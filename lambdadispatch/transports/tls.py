@@ -26,6 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
+from lambdadispatch.transports.arrivals import reason_of
 from lambdadispatch.transports.face import PIECE, FaceTransport, TcpTransport
 
 log = Logger()
@@ -82,12 +83,14 @@ classImplements(TlsTransport, INegotiated)
 class TlsLayer(asyncio.Protocol):
     """One end of a TLS connection; a server's if ``name`` is None, else the name is verified.
 
-    The handshake may take ``patience`` seconds.
+    The handshake may take ``patience`` seconds. ``arrivals``, if there are any, are asked before it
+    and hear how it ended (``transports.arrivals``).
 
     It is closed or aborted once only: the face sees to it.
     """
 
     __slots__ = (
+        "_arrivals",
         "_closing",
         "_face",
         "_incoming",
@@ -95,6 +98,7 @@ class TlsLayer(asyncio.Protocol):
         "_lost_by",
         "_outgoing",
         "_patience",
+        "_peer",
         "_peer_ended",
         "_reading",
         "_ready",
@@ -110,7 +114,10 @@ class TlsLayer(asyncio.Protocol):
         context: ssl.SSLContext,
         name: str | None = None,
         patience: float = HANDSHAKE_TIME,
+        arrivals: Any = None,
     ) -> None:
+        self._arrivals = arrivals
+        self._peer: Any = None
         self._loop = loop
         self._face = face
         self._stream: Any = None
@@ -130,6 +137,14 @@ class TlsLayer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: TCP is up."""
         self._stream = transport
+        if self._arrivals is not None:
+            # It has none if it is gone already; the number tells it from another with its address.
+            host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
+            self._peer = (host, port, id(self))
+            if not self._arrivals.arriving(self._peer):
+                self._arrivals = None
+                self.give_up()
+                return
         self._timer = self._loop.call_later(self._patience, self._handshake_too_slow)
         self._shake_hands()
 
@@ -230,6 +245,7 @@ class TlsLayer(asyncio.Protocol):
     def give_up(self) -> None:
         """Nobody waits for the handshake any more."""
         self._closing = True
+        self._tell_arrived()
         if self._stream is not None:
             self._stream.abort()
 
@@ -255,6 +271,7 @@ class TlsLayer(asyncio.Protocol):
             self._send()
             self._stop_timer()
             self._ready = True
+            self._tell_arrived()
             self._face.connection_made(self)
             if self._reading and not self._closing:
                 self._deliver()
@@ -268,8 +285,19 @@ class TlsLayer(asyncio.Protocol):
         log.debug("TLS handshake failed: {error}", error=error)
         self._closing = True
         self._stop_timer()
+        arrivals = self._tell_arrived()
+        reason = None if arrivals is None else reason_of(error)
+        if reason is not None:
+            arrivals.handshake_failed(self._peer, reason)
         self._face.refused(Failure(SSLError(str(error))))
         self._stream.close()
+
+    def _tell_arrived(self) -> Any:
+        """Once: the handshake is over. Returns who was told, if anybody."""
+        arrivals, self._arrivals = self._arrivals, None
+        if arrivals is not None:
+            arrivals.arrived(self._peer)
+        return arrivals
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None

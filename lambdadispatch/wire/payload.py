@@ -21,6 +21,7 @@ LATEST: Final = 1e12
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 """What stands in a path as it is (RFC 3986 section 2.3)."""
 _PIN: Final = re.compile(r"[0-9a-f]{64}")
+_DNS_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
@@ -32,8 +33,10 @@ class PayloadError(ValueError):
 class Callback:
     """Where to call back.
 
-    Over TLS ``certificate`` is the PEM that the router will show, and ``pin`` the SHA-256 of its
-    public key (SubjectPublicKeyInfo, RFC 7469 section 2.4) in hexadecimal digits.
+    Over TLS ``certificate`` is the PEM that the router will show, ``pin`` the SHA-256 of its
+    public key (SubjectPublicKeyInfo, RFC 7469 section 2.4) in hexadecimal digits, and ``name`` the
+    host name that it is for, None for the fixed one. Without a certificate the router shows one for
+    ``host`` that an authority has issued.
     """
 
     host: str
@@ -41,6 +44,7 @@ class Callback:
     tls: bool = False
     certificate: str | None = None
     pin: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class InvokePayload:
                     "tls": self.callback.tls,
                     "certificate": self.callback.certificate,
                     "pin": self.callback.pin,
+                    "name": self.callback.name,
                 },
                 "secret": base64.b64encode(self.secret).decode(),
                 "channels": self.channels,
@@ -108,6 +113,7 @@ class InvokePayload:
                 tls=callback.boolean("tls"),
                 certificate=callback.optional_text("certificate"),
                 pin=_pin(callback.optional_text("pin")),
+                name=_host_name(callback.optional_text("name")),
             ),
             secret=_secret(take.text("secret")),
             channels=channels,
@@ -151,6 +157,12 @@ def _load_object(data: bytes) -> dict[str, Any]:
 def _pin(text: str | None) -> str | None:
     if text is not None and not _PIN.fullmatch(text):
         raise PayloadError(f"callback.pin is {text[:80]!r}: 64 hexadecimal digits are needed")
+    return text
+
+
+def _host_name(text: str | None) -> str | None:
+    if text is not None and not _DNS_NAME.fullmatch(text):
+        raise PayloadError(f"callback.name is {text[:80]!r}: a host name is needed")
     return text
 
 

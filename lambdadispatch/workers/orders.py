@@ -6,14 +6,18 @@ parent is gone. It sleeps in a read and costs nothing.
 
 from __future__ import annotations
 
+import pickle
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
 from typing import Protocol
 
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.settings import Settings
 
 DRAIN = b"drain\n"
 HURRY = b"hurry\n"
+_RENEW = b"renew "
 
 ENDING = 15.0
 """Seconds that the end of a worker may take after its requests have had ``drain_timeout``."""
@@ -28,8 +32,16 @@ class Obedient(Protocol):
     def hurry(self) -> None:
         """End without waiting for anything."""
 
+    def renew(self, material: TlsMaterial) -> None:
+        """Show new connections these certificates."""
+
     def leave(self) -> None:
         """End the process at once: it has had its time."""
+
+
+def renewal(material: TlsMaterial) -> bytes:
+    """The order to show these certificates, a line; a pickle within, as the share is."""
+    return _RENEW + b64encode(pickle.dumps(material)) + b"\n"
 
 
 def patience(settings: Settings) -> float:
@@ -45,6 +57,8 @@ def obey(orders: Iterable[bytes], obedient: Obedient, seconds: float) -> None:
     for order in orders:
         if order == HURRY:
             obedient.hurry()
+        elif order.startswith(_RENEW) and order.endswith(b"\n"):
+            obedient.renew(pickle.loads(b64decode(order[len(_RENEW) :])))
         else:
             obedient.drain()
     obedient.drain()

@@ -21,11 +21,12 @@ from lambdadispatch.admin.resources import AdminSite
 from lambdadispatch.router.ports import CannotListen, Endpoints, Ports, Wanted
 from lambdadispatch.router.service import announce
 from lambdadispatch.router.ticker import Ticker
+from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial, read_again
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.liveness import BEAT
 from lambdadispatch.workers.pages import Fetch, Pages
 from lambdadispatch.workers.place import Place, Spawn
-from lambdadispatch.workers.sockets import ADMIN, FRONT, Sockets, open_sockets
+from lambdadispatch.workers.sockets import ADMIN, SHARED, Sockets, open_sockets
 
 log = make_logger()
 
@@ -54,8 +55,11 @@ class ParentService(Service):
         on_failure: Callable[[str, int], None],
         open_all: Callable[[Settings], list[Sockets]] = open_sockets,
         beat: float = BEAT,
+        files: Callable[[], TlsMaterial] = TlsMaterial,
     ) -> None:
         self._settings = settings
+        self._files = files
+        self._material = TlsMaterial()
         self._clock = clock
         self._endpoints = endpoints
         self._spawn = spawn
@@ -81,16 +85,19 @@ class ParentService(Service):
     def privilegedStartService(self) -> None:
         """Open all ports; if one cannot be, ``on_failure`` is told and SystemExit raised."""
         try:
+            self._material = self._files()
             self._listen_admin()
             opened = self._open_all(self._settings)
-        except CannotListen as error:
+        except (CannotListen, TlsFilesError) as error:
             self._ports.close_all()
             self._on_failure(f"lambdadispatch: {error}", 1)
             raise SystemExit(1) from None
         for number, sockets in enumerate(opened):
-            self.places.append(
-                Place(self._clock, number, self._settings, sockets, self._spawn, self, self._beat)
+            place = Place(
+                self._clock, number, self._settings, sockets, self._spawn, self, self._beat
             )
+            place.renew(self._material)
+            self.places.append(place)
 
     def _listen_admin(self) -> None:
         port = self._settings.admin_port
@@ -106,7 +113,7 @@ class ParentService(Service):
         """The numbers of the open ports; those of control ports are a list, by worker."""
         numbers: dict[str, int | list[int] | None] = {**self._ports.numbers()}
         for name in self.places[0].ports:
-            if name == FRONT:
+            if name in SHARED:
                 numbers[name] = self.places[0].ports[name]
             elif name != ADMIN:
                 numbers[name] = [place.ports[name] for place in self.places]
@@ -137,6 +144,14 @@ class ParentService(Service):
         if silent:
             max(silent, key=lambda place: place.silence.looks).replace()
 
+    def reload(self) -> None:
+        """Read the files of certificates again, for all workers and those to come."""
+        material = read_again(self._files, self._material)
+        if material is not None:
+            self._material = material
+            for place in self.places:
+                place.renew(material)
+
     # -- what places tell
 
     def place_ready(self) -> None:
@@ -146,7 +161,7 @@ class ParentService(Service):
         self._announced = True
         log.info("ready: {workers} workers", workers=len(self.places))
         if self._local is not None:
-            announce(self.places[0].ports[FRONT], self._settings)
+            announce(self.places[0].ports, self._settings)
 
     def gave_up(self, reason: str, code: int) -> None:
         """One cannot be started: end all, and say why once."""

@@ -10,12 +10,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txaio.tx import make_logger
 
 from lambdadispatch.router.ports import CannotListen
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.liveness import BEAT, Silence
 from lambdadispatch.workers.orders import patience
 from lambdadispatch.workers.process import FIRST_SOCKET, Keeper, Process
 from lambdadispatch.workers.shares import Share, settings_of, sockets_of
-from lambdadispatch.workers.sockets import FRONT, Sockets, close_sockets, listens, number_of, renew
+from lambdadispatch.workers.sockets import SHARED, Sockets, close_sockets, listens, number_of, renew
 from lambdadispatch.workers.supervision import Decision, GiveUp, Supervision
 
 log = make_logger()
@@ -68,6 +69,7 @@ class Place:
         self._owner = owner
         self._beat = beat
         self._local_url: str | None = None
+        self._tls = TlsMaterial()
         self._process: Process | None = None
         self._reason: str | None = None
         self._stopping = False
@@ -87,6 +89,12 @@ class Place:
         self._local_url = local_url
         self._start()
 
+    def renew(self, material: TlsMaterial) -> None:
+        """Have its workers show these certificates: the one that runs, and those to come."""
+        self._tls = material
+        if self._process is not None:
+            self._process.renew(material)
+
     def _start(self) -> None:
         self._timer = self._reason = None
         self.supervision.started(self._clock.seconds())
@@ -96,7 +104,7 @@ class Place:
             settings = settings_of(self._settings, self.number, self.ports)
             names = enumerate(self._sockets, FIRST_SOCKET)
             inherited = sockets_of(settings, {name: number for number, name in names})
-            share = Share(self.number, settings, inherited, self._local_url, self._beat)
+            share = Share(self.number, settings, inherited, self._local_url, self._beat, self._tls)
             descriptors = [each.fileno() for each in self._sockets.values()]
             self._process = self._spawn(self.number, share.encode(), descriptors, self)
         except (OSError, CannotListen) as error:
@@ -105,14 +113,16 @@ class Place:
     def _relisten(self) -> None:
         """Twisted's own ports shut down what they inherited when they close it in order."""
         for name in tuple(self._sockets):
-            if name != FRONT and not listens(self._sockets[name]):
+            if listens(self._sockets[name]):
+                continue
+            if name in SHARED:
+                self._leave_group(name)
+            else:
                 renew(self._sockets, name)
-        if not listens(self._sockets[FRONT]):
-            self._leave_group()
 
-    def _leave_group(self) -> None:
+    def _leave_group(self, name: str) -> None:
         try:
-            renew(self._sockets, FRONT)
+            renew(self._sockets, name)
         except CannotListen as error:
             log.error("worker {worker}: {error}", worker=self.number, error=error)
 
@@ -161,7 +171,9 @@ class Place:
             seconds=decision.after,
         )
         if decision.absent:
-            self._leave_group()
+            for name in SHARED:
+                if name in self._sockets:
+                    self._leave_group(name)
         self._timer = self._clock.callLater(decision.after, self._start)
 
     # -- one that is stuck

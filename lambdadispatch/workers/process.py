@@ -15,7 +15,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from lambdadispatch.local.logs import LineSplitter
-from lambdadispatch.workers.orders import DRAIN, HURRY
+from lambdadispatch.router.tls_files import TlsMaterial
+from lambdadispatch.workers.orders import DRAIN, HURRY, renewal
 from lambdadispatch.workers.reports import Reported, log_line, read_report
 
 COMMAND: Final = ("-m", "lambdadispatch.worker")
@@ -45,6 +46,9 @@ class Process(Protocol):
 
     def hurry(self) -> None:
         """Tell it to end at once."""
+
+    def renew(self, material: TlsMaterial) -> None:
+        """Tell it to show these certificates."""
 
     def kill(self) -> None:
         """End it."""
@@ -98,6 +102,10 @@ class WorkerProcess(ProcessProtocol):
     def hurry(self) -> None:
         """Tell it to end at once."""
         self._order(HURRY)
+
+    def renew(self, material: TlsMaterial) -> None:
+        """Tell it to show these certificates."""
+        self._order(renewal(material))
 
     def kill(self) -> None:
         """End it."""

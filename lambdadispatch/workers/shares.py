@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from io import RawIOBase
 from typing import Any
 
+from lambdadispatch.router.tls_files import NO_TLS, TlsMaterial
 from lambdadispatch.settings import Settings
-from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, LOOPBACK, TLS
+from lambdadispatch.workers.sockets import ADMIN, CLEAR, FRONT, FRONT_TLS, LOOPBACK, TLS
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Share:
 
     ``sockets`` are descriptors by interface and port, which are those of ``settings``.
     ``local_url`` is the local Lambda's, which all workers share; None with AWS. ``beat`` is how
-    often, in seconds, the worker is to report that it is alive.
+    often, in seconds, the worker is to report that it is alive. ``tls`` is what the
+    parent has read last: files that are broken by then do not keep a worker from being replaced.
     """
 
     worker: int
@@ -26,6 +28,7 @@ class Share:
     sockets: Mapping[tuple[str, int], int]
     local_url: str | None
     beat: float
+    tls: TlsMaterial = NO_TLS
 
     def encode(self) -> bytes:
         """For the worker's standard input: its length in 4 bytes, and a pickle.
@@ -102,7 +105,8 @@ def settings_of(settings: Settings, worker: int, ports: Mapping[str, int]) -> Se
             for pool in settings.pools
         ),
         workers=1,
-        port=ports[FRONT],
+        port=ports.get(FRONT),
+        tls_port=ports.get(FRONT_TLS),
         control_port=ports.get(CLEAR),
         control_tls_port=ports.get(TLS),
         admin_port=ports.get(ADMIN),
@@ -115,6 +119,7 @@ def sockets_of(settings: Settings, descriptors: Mapping[str, int]) -> dict[tuple
     """Descriptors by interface and port; ``settings`` are the worker's, ``descriptors`` by name."""
     numbers = {
         FRONT: (settings.interface, settings.port),
+        FRONT_TLS: (settings.interface, settings.tls_port),
         CLEAR: (settings.interface, settings.control_port),
         TLS: (settings.interface, settings.control_tls_port),
         ADMIN: (settings.admin_interface, settings.admin_port),

@@ -15,6 +15,9 @@ Sockets: TypeAlias = dict[str, socket.socket]
 """The sockets of one place by the name of their setting."""
 
 FRONT, CLEAR, TLS, ADMIN = "port", "control-port", "control-tls-port", "admin-port"
+FRONT_TLS = "tls-port"
+SHARED = (FRONT, FRONT_TLS)
+"""The clients' ports: one number for all workers, a socket of each in one group."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -40,8 +43,9 @@ def open_sockets(settings: Settings, platform: str = sys.platform) -> list[Socke
 
 
 def _open_all(places: Sequence[Sockets], settings: Settings) -> None:
-    if settings.port:
-        _check_free(settings.port, settings.interface)
+    for name, number in _fronts(settings):
+        if number:
+            _check_free(name, number, settings.interface)
     wanted = [
         (place, name, number, interface)
         for place in range(len(places))
@@ -49,14 +53,20 @@ def _open_all(places: Sequence[Sockets], settings: Settings) -> None:
     ]
     # What is to be free comes last, or it could be one that is wanted by its number.
     for place, name, number, interface in sorted(wanted, key=lambda each: each[2] == 0):
-        if name == FRONT:
-            first = places[0].get(FRONT)
+        if name in SHARED:
+            first = places[0].get(name)
             number = number_of(first) if first else number
-        _add(places[place], name, number, interface, shared=name == FRONT)
+        _add(places[place], name, number, interface)
+
+
+def _fronts(settings: Settings) -> list[tuple[str, int]]:
+    both = ((FRONT, settings.port), (FRONT_TLS, settings.tls_port))
+    return [(name, number) for name, number in both if number is not None]
 
 
 def _wanted(settings: Settings, worker: int) -> Iterator[tuple[str, int, str]]:
-    yield FRONT, settings.port, settings.interface
+    for name, number in _fronts(settings):
+        yield name, number, settings.interface
     for name, first in ((CLEAR, settings.control_port), (TLS, settings.control_tls_port)):
         if first is not None:
             yield name, first + worker if first else 0, settings.interface
@@ -90,14 +100,14 @@ def renew(sockets: Sockets, name: str) -> None:
     """
     old = sockets[name]
     interface, number = old.getsockname()[:2]
-    fresh = _told(name, number, lambda: _bound(number, interface, shared=name == FRONT))
+    fresh = _told(name, number, lambda: _bound(number, interface, shared=name in SHARED))
     sockets[name] = fresh
     old.close()
 
 
-def _add(sockets: Sockets, name: str, number: int, interface: str, *, shared: bool = False) -> None:
+def _add(sockets: Sockets, name: str, number: int, interface: str) -> None:
     def listening() -> socket.socket:
-        made = _bound(number, interface, shared=shared)
+        made = _bound(number, interface, shared=name in SHARED)
         try:
             made.listen(BACKLOG)
         except OSError:
@@ -108,9 +118,9 @@ def _add(sockets: Sockets, name: str, number: int, interface: str, *, shared: bo
     sockets[name] = _told(name, number, listening)
 
 
-def _check_free(number: int, interface: str) -> None:
+def _check_free(name: str, number: int, interface: str) -> None:
     """A group takes in every socket of the same user: two routers would share the port unseen."""
-    _told(FRONT, number, lambda: _bound(number, interface, shared=False)).close()
+    _told(name, number, lambda: _bound(number, interface, shared=False)).close()
 
 
 def _told(name: str, number: int, make: Callable[[], socket.socket]) -> socket.socket:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from lambda_side.hosts.host import HostError, OnEnd
 from lambda_side.process import Process
 from lambda_side.runtime import Event
+from lambda_side.tls_files import TlsUnusable
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.payload import Callback, InvokeAnswer
 from tests.adapters.control_rig import NetworkCase
@@ -68,7 +69,11 @@ class ProcessTests(NetworkCase):
         self.runtime, self.host = FakeRuntime(), FakeHost()
         self.asked: list[Callback] = []
 
+        self.unusable = ""
+
         def endpoint_of(callback: Callback) -> IStreamClientEndpoint:
+            if self.unusable:
+                raise TlsUnusable(self.unusable)
             self.asked.append(callback)
             return self.endpoint
 
@@ -130,6 +135,18 @@ class ProcessTests(NetworkCase):
         self.assertEqual(self.runtime.told, [("r1", "expired")])
         self.assertEqual((self.peers, self.asked), ([], []))
         self.give(replace(PAYLOAD, expires=NOW + 0.5).encode())
+        self.assertEqual(len(self.peers), 1)
+
+    def test_files_for_tls_that_cannot_be_used_fail_the_invocation(self) -> None:
+        self.listen()
+        self.run_process()
+        self.unusable = "ca.pem: cannot be read: No such file or directory"
+        self.give(PAYLOAD.encode())
+        self.assertEqual(self.runtime.told, [("r1", "Tls.Unusable", self.unusable)])
+        self.assertEqual(self.peers, [])
+        # They are read for each invocation.
+        self.unusable = ""
+        self.give(PAYLOAD.encode())
         self.assertEqual(len(self.peers), 1)
 
     def test_invocation_after_invocation(self) -> None:

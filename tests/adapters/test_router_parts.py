@@ -189,7 +189,7 @@ class TlsCase(TestCase):
         callback = Callback("127.0.0.1", port, True, trusted and trusted.decode())
         endpoint = callback_endpoint(self.reactor, callback)
         successor, closed = Peer(), Deferred[None]()
-        dialled = Dialer(self.reactor, endpoint, PAYLOAD).dial(
+        dialled = Dialer(self.reactor, endpoint, replace(PAYLOAD, callback=callback)).dial(
             CHANNEL, successor, lambda: closed.callback(None)
         )
         await dialled

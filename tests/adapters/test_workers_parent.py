@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.ports import CannotListen
+from lambdadispatch.router.tls_files import TlsFilesError, TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.parent import ParentService
 from lambdadispatch.workers.sockets import Sockets, open_sockets
@@ -45,6 +46,7 @@ class ParentCase(SynchronousTestCase):
         self.spawner = Spawner()
         self.fetch = FakeFetch(self.clock)
         self.failures: list[tuple[str, int]] = []
+        self.files: TlsMaterial | TlsFilesError = TlsMaterial()
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -60,8 +62,14 @@ class ParentCase(SynchronousTestCase):
             local,
             lambda reason, code: self.failures.append((reason, code)),
             self.open,
+            self.read,
         )
         return self.parent
+
+    def read(self) -> TlsMaterial:
+        if isinstance(self.files, TlsFilesError):
+            raise self.files
+        return self.files
 
     def open(self, settings: Settings) -> list[Sockets]:
         places = open_sockets(settings)
@@ -96,6 +104,49 @@ class ParentCase(SynchronousTestCase):
         client.transport.loseConnection()
         self.network.pump()
         return answer
+
+
+class CertificateTests(ParentCase):
+    """The parent alone reads the files."""
+
+    def test_workers_are_given_what_it_has_read(self) -> None:
+        self.files = TlsMaterial(client_ca=b"first")
+        self.start()
+        self.assertEqual({each.share.tls for each in self.spawner.started}, {self.files})
+        self.files = TlsMaterial(client_ca=b"second")
+        self.parent.reload()
+        self.assertEqual([each.orders for each in self.spawner.started], [["renew"]] * 2)
+        self.assertEqual({each.renewed for each in self.spawner.started}, {self.files})
+
+    def test_files_that_are_broken_by_then_change_nothing(self) -> None:
+        self.files = first = TlsMaterial(client_ca=b"first")
+        self.start()
+        self.files = TlsFilesError("--tls-key 'k': it is empty; allowed: a key")
+        self.parent.reload()
+        self.assertIn(
+            "the old certificates stay: --tls-key 'k': it is empty; allowed: a key", self.lines()
+        )
+        self.assertEqual([each.orders for each in self.spawner.started], [[], []])
+        self.spawner.started[0].crash()
+        self.clock.advance(10)
+        self.assertEqual(self.spawner.last.share.tls, first)
+
+    def test_files_that_are_broken_from_the_start_end_it_before_a_port_opens(self) -> None:
+        self.files = TlsFilesError("--tls-key 'k': it is empty; allowed: a key")
+        self.build()
+        self.assertRaises(SystemExit, self.parent.privilegedStartService)
+        self.assertEqual(
+            self.failures, [("lambdadispatch: --tls-key 'k': it is empty; allowed: a key", 1)]
+        )
+        self.assertEqual(self.parent.places, [])
+
+    def test_without_files_there_is_nothing_to_read(self) -> None:
+        self.start()
+        self.parent.reload()
+        self.assertEqual([each.orders for each in self.spawner.started], [[], []])
+        self.assertIn(
+            "no certificate files are configured: there is nothing to read again", self.lines()
+        )
 
 
 class StartTests(ParentCase):

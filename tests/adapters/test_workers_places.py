@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.workers.orders import patience
 from lambdadispatch.workers.place import LEFT_BEHIND, Place
 from lambdadispatch.workers.sockets import close_sockets, listens, number_of, open_sockets
@@ -63,6 +64,17 @@ class StartTests(PlaceCase):
         self.assertEqual(share.sockets, expected)
         self.assertEqual(process.sockets, [each.fileno() for each in self.sockets.values()])
         self.assertEqual(self.place.pid, process.pid)
+
+    def test_certificates_go_to_the_worker_and_to_the_next_one(self) -> None:
+        first, second = TlsMaterial(client_ca=b"first"), TlsMaterial(client_ca=b"second")
+        self.place.renew(first)
+        process = self.serving()
+        self.assertEqual((process.share.tls, process.orders), (first, []))
+        self.place.renew(second)
+        self.assertEqual((process.orders, process.renewed), (["renew"], second))
+        process.crash()
+        self.clock.advance(10)
+        self.assertEqual(self.spawner.last.share.tls, second)
 
     def test_it_is_up_and_then_ready(self) -> None:
         self.place.start(None)

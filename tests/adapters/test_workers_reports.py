@@ -11,7 +11,9 @@ from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from lambdadispatch.workers.orders import ENDING, obey, patience
+from lambdadispatch.router.certificate import KeyAndCertificate
+from lambdadispatch.router.tls_files import TlsMaterial
+from lambdadispatch.workers.orders import ENDING, obey, patience, renewal
 from lambdadispatch.workers.process import REPORTS, WorkerProcess
 from lambdadispatch.workers.reports import Reports
 from tests.memory.system import make_settings
@@ -192,12 +194,17 @@ class Obeying:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.renewed: list[TlsMaterial] = []
 
     def drain(self) -> None:
         self.told.append("drain")
 
     def hurry(self) -> None:
         self.told.append("hurry")
+
+    def renew(self, material: TlsMaterial) -> None:
+        self.told.append("renew")
+        self.renewed.append(material)
 
     def leave(self) -> None:
         self.told.append("leave")
@@ -218,6 +225,18 @@ class OrdersTests(SynchronousTestCase):
 
     def test_an_order_that_is_cut_or_unknown_is_one_to_drain(self) -> None:
         self.assertEqual(self.obeyed(b"hur"), ["drain", "drain", "leave"])
+
+    def test_certificates_arrive_as_they_were(self) -> None:
+        obeying = Obeying()
+        material = TlsMaterial(KeyAndCertificate(b"a\nkey\n", b"a certificate\n"), None, b"a CA\n")
+        obey([renewal(material), b"hurry\n"], obeying, 0.001)
+        self.assertEqual(obeying.told, ["renew", "hurry", "drain", "leave"])
+        self.assertEqual(obeying.renewed, [material])
+
+    def test_certificates_that_are_cut_mean_that_the_parent_is_gone(self) -> None:
+        order = renewal(TlsMaterial(client_ca=b"a CA"))
+        for length in (len(order) - 1, len(order) - 5, 6, 1):
+            self.assertEqual(self.obeyed(order[:length]), ["drain", "drain", "leave"])
 
     def test_each_is_obeyed_before_the_next_is_read(self) -> None:
         obeying = Obeying()

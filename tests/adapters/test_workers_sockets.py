@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -211,7 +212,7 @@ class InheritedTests(TestCase):
         callback = Callback("127.0.0.1", number, True, pair.certificate.decode())
         successor, closed = Peer(), Deferred[None]()
         endpoint = callback_endpoint(self.reactor, callback)
-        await Dialer(self.reactor, endpoint, PAYLOAD).dial(
+        await Dialer(self.reactor, endpoint, replace(PAYLOAD, callback=callback)).dial(
             CHANNEL, successor, lambda: closed.callback(None)
         )
         successor.transport.loseConnection()

@@ -9,6 +9,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.workers.process import Keeper
 from lambdadispatch.workers.shares import Share
@@ -27,12 +28,17 @@ class FakeProcess:
         self.keeper = keeper
         self.pid: int | None = pid
         self.orders: list[str] = []
+        self.renewed: TlsMaterial | None = None
 
     def drain(self) -> None:
         self.orders.append("drain")
 
     def hurry(self) -> None:
         self.orders.append("hurry")
+
+    def renew(self, material: TlsMaterial) -> None:
+        self.orders.append("renew")
+        self.renewed = material
 
     def kill(self) -> None:
         self.orders.append("kill")

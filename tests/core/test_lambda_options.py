@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lambda_side.options import parse
@@ -67,3 +69,27 @@ def test_what_cannot_be_is_refused_by_name(
         parse(arguments, environ)
     assert caught.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_files_for_tls(tmp_path: Path) -> None:
+    for name in ("ca", "own", "key"):
+        (tmp_path / name).write_text("PEM")
+    ca, own, key = (str(tmp_path / name) for name in ("ca", "own", "key"))
+    assert parse([], {}).router_ca is None
+    options = parse(
+        ["--router-ca", ca, "--client-key", key], {"LAMBDA_DISPATCH_CLIENT_CERTIFICATE": own}
+    )
+    assert (options.router_ca, options.client_certificate, options.client_key) == (ca, own, key)
+
+
+def test_files_that_cannot_be_read_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "missing")
+    for flag in ("--router-ca", "--client-certificate", "--client-key"):
+        with pytest.raises(SystemExit):
+            parse([flag, missing], {})
+        assert f"argument {flag}: {missing!r} cannot be read: No such" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parse(["--client-key", __file__], {})
+    assert "needs --client-certificate beside it" in capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_every_other_setting_takes_a_value(setting: Setting) -> None:
 def test_an_empty_value_is_a_value() -> None:
     assert parsed("--local", "app", "--interface", "").settings.interface == ""
     assert refused("--local", "app", "--port", "") == [
-        "--port: '' is refused; allowed: a whole number from 0 to 65535"
+        "--port: '' is refused; allowed: a whole number from 0 to 65535, or off"
     ]
 
 
@@ -156,7 +156,7 @@ def test_all_problems_come_in_one_error() -> None:
         environ={"LAMBDA_DISPATCH_FunctionName": "we b"},
     ) == [
         "'more' is refused; allowed: flags only",
-        "--port: 'x' is refused; allowed: a whole number from 0 to 65535",
+        "--port: 'x' is refused; allowed: a whole number from 0 to 65535, or off",
         "--queue-timeout: '1h' is refused; allowed: "
         "0.1 to 900 seconds; a suffix ms, s or m may name the unit",
         "LAMBDA_DISPATCH_FunctionName: 'we b' is refused; allowed: "
@@ -174,7 +174,7 @@ def test_unknown_flag() -> None:
         (
             ["--local", "app", "--port", "x", "--head-limit", "1"],
             [
-                "--port: 'x' is refused; allowed: a whole number from 0 to 65535",
+                "--port: 'x' is refused; allowed: a whole number from 0 to 65535, or off",
                 "--head-limit: '1' is refused; allowed: a whole number from 1024 to 1048576",
             ],
         ),
@@ -229,7 +229,7 @@ def test_load_names_the_file_in_its_errors(tmp_path: Path) -> None:
         load({"config": str(file)}, {})
     assert caught.value.problems == (
         f"prot in {file}: no such setting; nearest: port",
-        f"port in {file}: 'x' is refused; allowed: a whole number from 0 to 65535",
+        f"port in {file}: 'x' is refused; allowed: a whole number from 0 to 65535, or off",
     )
 
 

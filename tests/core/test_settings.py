@@ -124,13 +124,21 @@ CASES: dict[str, Case] = {
         whole(1, 1_000_000_000)[1],
     ),
     "function_memory_mb": whole(128, 10_240),
-    "port": whole(0, 65535, "off"),
+    "port": ([*port()[0][:-2]], port()[1]),
+    # What needs others beside it has no value that is good by itself.
+    "tls_port": ([("off", None)], port()[1]),
+    "tls_certificate": ([], text([], [""])[1]),
+    "tls_key": ([], text([], [""])[1]),
     "allow_insecure_control_channel": (
         [(each, each in YES) for each in (*YES, True, "false", "NO", "0", 0, False)],
         ["", "on", "off", "2", "y", "tru", 2, 1.0, [True], {}],
     ),
     "control_port": port(),
     "control_tls_port": ([*port()[0][:-2], ("5443", 5443)], port()[1]),
+    "control_tls_certificate": ([], text([], [""])[1]),
+    "control_tls_key": ([], text([], [""])[1]),
+    "control_tls_verify": ([("pin", "pin")], text([], ["", "Chain", "off"])[1]),
+    "control_tls_client_ca": text(["ca.pem", "/etc/a b.pem"], [""]),
     "control_connection_limit": whole(1, 10_000_000),
     "admin_port": port(),
     "interface": text(
@@ -205,6 +213,9 @@ CASES: dict[str, Case] = {
     "local_function_timeout": seconds(0.1, 900),
     "local_concurrency": whole(1, 100_000),
 }
+
+HTTPS = {"tls-port": "5443", "tls-certificate": "c.pem", "tls-key": "k.pem"}
+CONTROL_FILES = {"control-tls-certificate": "c.pem", "control-tls-key": "k.pem"}
 
 DOTNET = {
     "FunctionName": ("function_name", "web"),
@@ -532,6 +543,59 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
             "at least one of them with a port, or no function can call back",
         ),
         (
+            {"port": "off"},
+            "--port and tls_port (default): both are off; allowed: at least one of them with a "
+            "port, or no client can connect",
+        ),
+        (
+            {"tls-port": "5443", "tls-key": "key.pem"},
+            "--tls-port: '5443' needs tls_certificate beside it; allowed: all of them, or none",
+        ),
+        (
+            {"tls-certificate": "c.pem"},
+            "--tls-certificate: 'c.pem' needs tls_port and tls_key beside it; allowed: all of "
+            "them, or none",
+        ),
+        (
+            HTTPS | {"proxy-protocol": "on"},
+            "--proxy-protocol: 'on' is refused with --tls-port open; allowed: off, for a PROXY "
+            "header before the TLS handshake is not read",
+        ),
+        (
+            HTTPS | {"tls-port": "5002"},
+            "--tls-port: '5002' is refused; allowed: a port other than that of port (default)",
+        ),
+        (
+            {"control-tls-key": "k.pem"},
+            "--control-tls-key: 'k.pem' needs control_tls_certificate beside it; allowed: all of "
+            "them, or none",
+        ),
+        (
+            CONTROL_FILES | {"control-tls-port": "off", "control-port": "5001"},
+            "--control-tls-certificate: 'c.pem' needs --control-tls-port, which is off; allowed: "
+            "both, or neither",
+        ),
+        (
+            {"control-tls-verify": "chain", "callback-host": "router.example"},
+            "--control-tls-verify: 'chain' needs control_tls_certificate, which is not given; "
+            "allowed: pin, for a certificate that the router makes has no chain",
+        ),
+        (
+            CONTROL_FILES | {"control-tls-verify": "chain"},
+            "--control-tls-verify: 'chain' needs a host name that the certificate is for, and "
+            "callback_host is None; allowed: a callback_host that is a name, or pin",
+        ),
+        (
+            CONTROL_FILES | {"control-tls-verify": "chain", "callback-host": "10.0.0.1"},
+            "--control-tls-verify: 'chain' needs a host name that the certificate is for, and "
+            "--callback-host is '10.0.0.1'; allowed: a callback_host that is a name, or pin",
+        ),
+        (
+            {"control-tls-client-ca": "ca.pem", "control-port": "5001"},
+            "--control-tls-client-ca: 'ca.pem' is refused with --control-port open, where no "
+            "certificate is asked for; allowed: control_port off",
+        ),
+        (
             {"control-port": "5002"},
             "--control-port: '5002' is refused; allowed: a port other than that of port (default)",
         ),
@@ -577,6 +641,16 @@ def test_unknown_key_and_unknown_flag_are_errors() -> None:
 )
 def test_settings_that_do_not_go_together(flags: dict[str, str], problem: str) -> None:
     assert problems(flags) == (problem,)
+
+
+def test_settings_of_certificates_that_go_together() -> None:
+    settings = settle(HTTPS | {"port": "off"})
+    assert (settings.port, settings.tls_port) == (None, 5443)
+    assert (settings.tls_certificate, settings.tls_key) == ("c.pem", "k.pem")
+    chain = {"control-tls-verify": "chain", "callback-host": "router.example"}
+    assert settle(CONTROL_FILES | chain).control_tls_verify == "chain"
+    assert settle(CONTROL_FILES).control_tls_verify == "pin"
+    assert settle({"control-tls-client-ca": "ca.pem"}).control_port is None
 
 
 def test_ports_may_be_the_same_where_they_do_not_meet() -> None:

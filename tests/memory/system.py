@@ -153,7 +153,7 @@ class MemoryEndpoints:
     def tcp(self, port: int, interface: str) -> IStreamServerEndpoint:
         return self._network.listen_endpoint(port, interface or "127.0.0.1")
 
-    def tls(self, port: int, interface: str, pair: KeyAndCertificate) -> IStreamServerEndpoint:
+    def tls(self, port: int, interface: str, pair: KeyAndCertificate, *_: Any, **__: Any) -> Any:
         raise AssertionError("the in-memory network has no TLS")
 
 

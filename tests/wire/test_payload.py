@@ -49,6 +49,7 @@ def payloads(draw: Any) -> InvokePayload:
             draw(st.booleans()),
             draw(st.none() | st.text()),
             draw(st.none() | st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
+            draw(st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", fullmatch=True)),
         ),
         secret=draw(st.binary(min_size=32, max_size=32)),
         channels=channels,
@@ -112,6 +113,8 @@ BAD: list[tuple[str, object, str]] = [
         ("callback.pin", value, "64 hexadecimal digits are needed")
         for value in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n")
     ),
+    *(("callback.name", value, "a host name is needed") for value in ("", "a b", ".a", "a:1")),
+    *(("callback.name", value, "a text or null is needed") for value in (1, [], True)),
     *(("callback.certificate", value, "a text or null is needed") for value in (1, [], True)),
     *(
         ("instance", value, "a name of letters, digits and ._~- is needed")
@@ -138,9 +141,9 @@ def test_each_bad_value_is_named_with_what_fits(key: str, value: object, wanted:
 
 def test_what_an_older_router_does_not_tell() -> None:
     values = json.loads(PAYLOAD.encode())
-    del values["expires"], values["callback"]["pin"]
+    del values["expires"], values["callback"]["pin"], values["callback"]["name"]
     read = InvokePayload.decode(json.dumps(values).encode())
-    assert (read.expires, read.callback.pin) == (None, None)
+    assert (read.expires, read.callback.pin, read.callback.name) == (None, None, None)
 
 
 def test_a_protocol_of_later_days_is_refused_by_number() -> None:
