@@ -1,0 +1,20 @@
+"""Clients of every kind take the same steps through the router."""
+
+import pytest
+
+from tests.interop.clients import CLIENTS, TakesSteps
+from tests.interop.site import Site
+from tests.interop.steps import take
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])
+def test_every_step_comes_out_at_both_ends(site: Site, client: TakesSteps) -> None:
+    if client.missing:
+        pytest.skip(f"{client.program} is not installed")
+    before = site.router.state()["since_start"]["requests"]
+    steps = take(site, client)
+    after = site.router.state()["since_start"]["requests"]
+    assert set(after) == {"answered"}, after
+    # Each is one request, and one more for what is asked meanwhile and for each redirect.
+    more = sum(bool(step.release) + step.needs.startswith("redirects") for step in steps)
+    assert after["answered"] - before.get("answered", 0) == len(steps) + more
