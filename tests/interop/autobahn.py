@@ -1,9 +1,9 @@
 """The Autobahn test suite against the WebSocket echo, directly and through the router.
 
-``python -m tests.interop.autobahn --python2 PATH``. The suite (about 500 cases of RFC 6455 and 7692)
-is a client that breaks the rules in every way; it runs on Python 2.7 only. It is installed from
-PyPI into ``.cache/autobahn``, not into this environment. The application is asked by itself and
-through the router in one run; the router is transparent if every case ends in the same verdict,
+``python -m tests.interop.autobahn --python2 PATH``. The suite (about 500 cases of RFC 6455 and
+7692) is a client that breaks the rules in every way; it runs on Python 2.7 only. It is installed
+from PyPI into ``.cache/autobahn``, not into this environment. The application is asked by itself
+and through the router in one run; the router is transparent if every case ends in the same verdict,
 with the same close code. The exit code is 1 if one does not.
 """
 
