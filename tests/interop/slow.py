@@ -20,7 +20,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Round:
     number: int
     most_connected: int
     closed: int
-    good: Counter[str]
+    good: Mapping[str, int]
     longest: float
     before: int
     most: int
