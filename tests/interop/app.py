@@ -224,6 +224,7 @@ async def echo_socket(request: web.Request) -> web.StreamResponse:
             await sockets.send_str(message.data)
         elif message.type is web.WSMsgType.BINARY:
             await sockets.send_bytes(message.data)
+    request.get("seen", {}).update(close_code=sockets.close_code)
     return sockets
 
 
