@@ -22,9 +22,9 @@ SIZE = 1_000_000
 
 
 async def talk(url: str) -> tuple[list[str], bytes, int | None]:
-    """What comes back of many short messages and a long one, and with which code it ended."""
+    """What comes back of many short messages and a long one, and the code of the other side."""
     async with (
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(headers={"X-Case": CASE}) as session,
         session.ws_connect(url, max_msg_size=0) as socket,
     ):
         texts = []
@@ -50,5 +50,8 @@ def test_messages_come_back_and_the_close_is_answered(site: Site) -> None:
     def codes() -> list[int | None]:
         return [each.get("close_code") for each in site.seen(CASE)]
 
-    until(lambda: None not in codes(), "the application has seen every end")
+    until(
+        lambda: len(codes()) == SOCKETS and None not in codes(),
+        "the application has seen every end",
+    )
     assert codes() == [aiohttp.WSCloseCode.GOING_AWAY] * SOCKETS
