@@ -1,8 +1,11 @@
 """Lets every client that is here take its steps, and prints the table of docs/clients.md:
-``python -m tests.interop``. The exit code is 1 if one of them did not get what it should.
+``python -m tests.interop [OPTIONS OF THE ROUTER]``. The exit code is 1 if one of them did not get
+what it should.
 """
 
 from __future__ import annotations
+
+import sys
 
 from tests.interop.clients import CLIENTS, TakesSteps
 from tests.interop.plan import STEPS
@@ -25,7 +28,7 @@ def row(site: Site, client: TakesSteps) -> tuple[str, bool]:
 def main() -> int:
     print("| client | version | steps taken | not taken: it does not do that by itself |")
     print("|---|---|---:|---|")
-    with running() as site:
+    with running(*sys.argv[1:]) as site:
         rows = [row(site, client) for client in CLIENTS]
     print("\n".join(line for line, _ in rows))
     return 0 if all(well for _, well in rows) else 1
