@@ -97,6 +97,7 @@ def browsing() -> Iterator[Browser]:
                 "args": [*FLAGS, f"--user-data-dir={profile}"],
             }
             always = {
+                "acceptInsecureCerts": True,  # the certificate of the tests signs itself
                 "goog:chromeOptions": options,
                 "timeouts": {"script": int(PATIENCE * 1000), "pageLoad": int(PATIENCE * 1000)},
             }

@@ -92,7 +92,7 @@ def with_httpx(base: str, orders: list[Order]) -> list[Result]:
             body = b"".join(read(order, response))
             return result(order, response.status_code, response.headers, body)
 
-    with httpx.Client(follow_redirects=True, timeout=TIMEOUT, trust_env=False) as client:
+    with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
         return [take(client, order) for order in orders]
 
 

@@ -46,6 +46,7 @@ def check_request(site: Site, step: Step, seen: list[dict[str, Any]], slug: str)
     assert len(fields) == len(first["fields"]), f"{step.name}: a field came twice: {first}"
     assert fields["host"] == site.host, (step.name, fields)
     assert fields["x-forwarded-for"] == "127.0.0.1", (step.name, fields)
+    assert fields["x-forwarded-proto"] == site.scheme, (step.name, fields)
     assert fields["x-forwarded-host"] == site.host, (step.name, fields)
     assert not HOP_BY_HOP & fields.keys() - {"connection"}, (step.name, fields)
     for name, value in step.fields.items():

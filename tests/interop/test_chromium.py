@@ -11,7 +11,7 @@ import pytest
 from tests.interop.app import pattern
 from tests.interop.browser import Browser, browsing, missing
 from tests.interop.plan import told
-from tests.interop.site import Site
+from tests.interop.site import Site, knows
 from tests.process.router import until
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not installed")
@@ -24,12 +24,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(site: Site, browser: Browser) -> Browser:
-    browser.open(f"{site.base}/page")
+def page(either_site: Site, browser: Browser) -> Browser:
+    browser.open(f"{either_site.base}/page")
     return browser
 
 
-def test_a_page_with_all_that_belongs_to_it(page: Browser) -> None:
+def test_a_page_with_all_that_belongs_to_it(page: Browser, either_site: Site) -> None:
     assert page.value("return document.title") == "loaded"  # by its script
     assert page.value("return document.getElementById('heading').textContent") == "Straße"
     style = "return getComputedStyle(document.getElementById('heading')).color"
@@ -38,7 +38,8 @@ def test_a_page_with_all_that_belongs_to_it(page: Browser) -> None:
     assert page.value(picture) == [True, 31]
     loaded = "return performance.getEntriesByType('resource').map(e => [e.name, e.nextHopProtocol])"
     protocols = [protocol for name, protocol in page.value(loaded) if "/assets/" in name]
-    assert protocols == ["http/1.1"] * 3
+    agreed = "h2" if either_site.scheme == "https" and knows("http2") else "http/1.1"
+    assert protocols == [agreed] * 3
 
 
 def test_a_form_with_a_file(page: Browser, tmp_path: Path) -> None:
@@ -106,7 +107,9 @@ def test_events_go_on_after_a_reconnect(page: Browser) -> None:
 def test_a_websocket(page: Browser) -> None:
     script = """return new Promise((resolve) => {
         const got = [];
-        const socket = new WebSocket(`ws://${location.host}/echo`);
+        const url = new URL('/echo', location);
+        url.protocol = location.protocol.replace('http', 'ws');
+        const socket = new WebSocket(url);
         socket.binaryType = 'arraybuffer';
         socket.onopen = () => {
             socket.send('Straße');

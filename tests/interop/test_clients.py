@@ -10,14 +10,14 @@ from tests.interop.steps import take
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])
-def test_every_step_comes_out_at_both_ends(site: Site, client: TakesSteps) -> None:
+def test_every_step_comes_out_at_both_ends(either_site: Site, client: TakesSteps) -> None:
     if client.missing:
         pytest.skip(f"{client.program} is not installed")
-    before = ends(site)
-    steps = take(site, client)
+    before = ends(either_site)
+    steps = take(either_site, client)
     # Each is one request, and one more for what is asked meanwhile and for each redirect.
     more = sum(bool(step.release) + step.needs.startswith("redirects") for step in steps)
-    assert ends(site) - before == Counter(answered=len(steps) + more)
+    assert ends(either_site) - before == Counter(answered=len(steps) + more)
 
 
 def ends(site: Site) -> Counter[str]:

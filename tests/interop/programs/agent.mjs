@@ -2,11 +2,13 @@
 // node agent.mjs BASE < plan.json > results.json
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import http from 'node:http';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { createGunzip } from 'node:zlib';
 
 const base = process.argv[2];
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const { Agent, request: ask } = base.startsWith('https:') ? https : http;
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 const sockets = new Set();
 
 function pattern(size) {
@@ -20,7 +22,7 @@ function asked(order, options = { agent }) {
     const fields = { ...order.fields };
     if (order.upload !== null && !order.chunked) fields['Content-Length'] = order.upload;
     if (order.expect) fields.Expect = '100-continue';
-    const request = http.request(base + order.path, {
+    const request = ask(base + order.path, {
       method: order.method, headers: fields, ...options,
     });
     let continued = false;
