@@ -2,7 +2,8 @@
 //
 // Java has no JSON of its own, so here a step is a line with tabs between name, method, path, length
 // of the body ("-" for none), chunked, expect, release and then names and values of fields; and a
-// result is one with name, status, length and hash, and then names and values of fields.
+// result is one with name, status, length and hash, and then names and values of fields, before which
+// java-version stands for the version of HTTP that was spoken.
 
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
@@ -76,6 +77,7 @@ public class Steps {
         }
         StringBuilder line = new StringBuilder(order[0] + "\t" + response.statusCode() + "\t" + length
             + "\t" + HexFormat.of().formatHex(digest.digest()));
+        line.append("\tjava-version\t" + response.version());
         response.headers().map().forEach(
             (name, values) -> line.append("\t" + name + "\t" + String.join(", ", values)));
         System.out.println(line);
