@@ -31,7 +31,7 @@ def check_answer(step: Step, got: Result) -> None:
     assert got["length"] == len(step.body), (step.name, got)
     assert got["sha256"] == sha256(step.body), (step.name, got)
     for name, value in step.answers.items():
-        assert got["fields"][name] == value, (step.name, got)
+        assert got["fields"].get(name) == value, (step.name, got)
     assert "x-request-id" in got["fields"], (step.name, got)
 
 
@@ -44,14 +44,14 @@ def check_request(site: Site, step: Step, seen: list[dict[str, Any]], slug: str)
     assert first["version"] == "1.1"
     fields = dict(first["fields"])
     assert len(fields) == len(first["fields"]), f"{step.name}: a field came twice: {first}"
-    assert fields["host"] == site.host, (step.name, fields)
-    assert fields["x-forwarded-for"] == "127.0.0.1", (step.name, fields)
-    assert fields["x-forwarded-proto"] == site.scheme, (step.name, fields)
-    assert fields["x-forwarded-host"] == site.host, (step.name, fields)
+    assert fields.get("host") == site.host, (step.name, fields)
+    assert fields.get("x-forwarded-for") == "127.0.0.1", (step.name, fields)
+    assert fields.get("x-forwarded-proto") == site.scheme, (step.name, fields)
+    assert fields.get("x-forwarded-host") == site.host, (step.name, fields)
     assert not HOP_BY_HOP & fields.keys() - {"connection"}, (step.name, fields)
     for name, value in step.fields.items():
-        assert fields[name.lower()] == value, (step.name, fields)
+        assert fields.get(name.lower()) == value, (step.name, fields)
     if step.upload:
-        assert last["length"] == step.upload, (step.name, last)
+        assert last.get("length") == step.upload, (step.name, last)
         framing = "transfer-encoding" if step.chunked else "content-length"
         assert {"transfer-encoding", "content-length"} & fields.keys() == {framing}, step.name
