@@ -20,7 +20,8 @@ def main() -> int:
     if name in {"-h", "--help"}:
         sys.stdout.write(usage)
         return 0
-    sys.stderr.write(f"lambdadispatch: command {name!r} is not known; {usage}")
+    fault = f"command {name!r} is not known" if name else "no command given"
+    sys.stderr.write(f"lambdadispatch: {fault}; {usage}")
     return 2
 
 

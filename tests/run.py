@@ -64,6 +64,7 @@ def in_memory(show: Show) -> None:
 def processes(show: Show) -> None:
     """Real processes on free ports."""
     run(show, "pytest", "tests/process")
+    run(show, "pytest", "-p", "no:twisted", "tests/interop")
 
 
 def show_now(line: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import readers, whole
+from tests.fuzz import readers, small_readers, whole
 from tests.fuzz.http2 import http2
 from tests.hostile.answers import ANSWERS
 from tests.hostile.http2_requests import HTTP2_REQUESTS
@@ -23,6 +23,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "front": whole.front,
     "control": whole.control,
     "http2": http2,
+    "channel": small_readers.channel,
+    "proxy": small_readers.proxy,
+    "values": small_readers.values,
 }
 
 VALUES = (
@@ -48,6 +51,30 @@ SESSION_LINES = (
     b'{"kind": "drain", "reason": "\\ud800"}\n{"kind": "retire", "reason": 1}\n',
     b'{"kind": "ping"}\n\n',
 )
+
+SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+PROXY_HEADERS = (
+    b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nGET /",
+    b"PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n",
+    b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n",
+    SIGNATURE + b"\x21\x11\x00\x0c" + bytes(range(12)),
+    SIGNATURE + b"\x21\x21\x00\x29" + bytes(range(36)) + b"\x04\x00\x02ab",
+    SIGNATURE + b"\x21\x31\x00\xd8" + b"/tmp/client".ljust(216, b"\0"),
+    SIGNATURE + b"\x20\x00\x00\x00GET /",
+    SIGNATURE + b"\x21\x12\x00\x0c" + bytes(12),
+)
+
+FIELD_VALUES = (
+    b'for="[2001:db8:cafe::17]:4711";proto=https;by=203.0.113.43',
+    b'for=192.0.2.60;host="a\\"b,c;d", , for=_hidden;secret=x',
+    b'for=unknown;secret="back\\\\slash \\" quote"',
+    b"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    b"Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678",
+    b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    b"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+)
+
+TABLES = {"session": SESSION_LINES, "proxy": PROXY_HEADERS, "values": FIELD_VALUES}
 
 TOKENS = (
     b"\r\n",
@@ -110,14 +137,14 @@ def kept(target: str) -> list[Path]:
 
 
 def _tables(target: str) -> list[bytes]:
-    if target in {"requests", "front"}:
+    if target in TABLES:
+        return list(TABLES[target])
+    if target in {"requests", "front", "channel"}:
         return [case.raw for case in REQUESTS if len(case.raw) <= LARGEST]
     if target == "responses":
         return [case.raw for case in ANSWERS if len(case.raw) <= LARGEST]
     if target == "http2":
         return [case.raw for case in HTTP2_REQUESTS if len(case.raw) <= LARGEST]
-    if target == "session":
-        return list(SESSION_LINES)
     if target == "payload":
         good = json.dumps(readers.GOOD_PAYLOAD).encode()
         keys = [*readers.GOOD_PAYLOAD, *(f"callback.{key}" for key in ("host", "port", "tls"))]

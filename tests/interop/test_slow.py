@@ -1,0 +1,37 @@
+"""slowhttptest in its four modes, for a short time, with a good client beside it."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop.slow import MODES, PROGRAM, Mode, attack
+from tests.process.router import RunningRouter, serving
+
+pytestmark = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed")
+
+CONNECTIONS = 150
+SECONDS = 3
+MOST_GROWTH = 8 * 1024
+"""KiB by which a second round may leave the router larger than the first."""
+HASTY = ("--head-timeout", "1s", "--client-stall-timeout", "1s")
+SLOTS = ("--max-concurrent-count", "300", "--max-instances", "1", "--instance-idle", "600")
+END = {"-H": "head_timeout", "-R": "answered", "-X": "client_stalled"}
+"""How what the attacker asks for ends, where that is sooner than he gives up."""
+
+
+@pytest.fixture(scope="module")
+def router() -> Iterator[RunningRouter]:
+    with serving(*SLOTS, *HASTY) as found:
+        yield found
+
+
+@pytest.mark.parametrize("mode", MODES, ids=[mode.options[0][1:] for mode in MODES])
+def test_a_good_client_is_served_meanwhile(router: RunningRouter, mode: Mode) -> None:
+    rounds = [attack(router, mode, number, CONNECTIONS, SECONDS) for number in (1, 2)]
+    assert rounds[1].after - rounds[0].after < MOST_GROWTH
+    for each in rounds:
+        assert set(each.good) == {"200"}, each
+        attacked = Counter(each.ends) - Counter(answered=each.good["200"])
+        assert attacked[END.get(mode.options[0], "client_gone")] > CONNECTIONS // 2, each
