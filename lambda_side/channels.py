@@ -16,6 +16,7 @@ from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL
+from lambdadispatch.wire.upgrade import UPGRADES_OF_CHANNELS
 
 RETRY_FIRST: Final = 0.1
 RETRY_MOST: Final = 2.0
@@ -63,7 +64,12 @@ class Channels:
         self._on_change = on_change
         self._on_refused = on_refused
         self._server = HttpServer(
-            on_request, _refuse, patience=NEVER_IDLE, prepare=keep_alive, reader=ChannelReader
+            on_request,
+            _refuse,
+            patience=NEVER_IDLE,
+            prepare=keep_alive,
+            reader=ChannelReader,
+            upgrades=UPGRADES_OF_CHANNELS,
         )
         self._dialling = 0
         self._open = 0

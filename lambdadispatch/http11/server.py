@@ -21,6 +21,7 @@ from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.fields import NameSet
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, Limits
 from lambdadispatch.wire.request_reader import RequestReader
+from lambdadispatch.wire.upgrade import NO_UPGRADES, Upgrades
 
 
 class HttpServer(Factory):
@@ -31,7 +32,8 @@ class HttpServer(Factory):
     the error came within a body, and then ``on_request`` was called for that request before.
     ``sweep`` is to be called once a second: one pass over all connections costs less than a
     timer for each. ``patience`` is how many seconds an idle connection is kept. Answers of others
-    lose their fields of ``answer_names``, which exchanges have in their own lines.
+    lose their fields of ``answer_names``, which exchanges have in their own lines. ``upgrades`` are
+    the protocols that a relayed request may ask for.
     """
 
     noisy = False
@@ -49,6 +51,7 @@ class HttpServer(Factory):
         answer_names: NameSet | None = None,
         make: Callable[[HttpServer], ServerConnection] = ServerConnection,
         reader: Callable[[Limits], RequestReader] = RequestReader,
+        upgrades: Upgrades = NO_UPGRADES,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
@@ -59,6 +62,7 @@ class HttpServer(Factory):
         self.admission = admission
         self.answer_names = answer_names
         self.reader = reader
+        self.upgrades = upgrades
         self._make = make
         self.connections: set[ServerConnection] = set()
         self.sweeps = 0

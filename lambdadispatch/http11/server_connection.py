@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IAddress, INegotiated, IProtocol, IPushP
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
+from lambdadispatch.http11.keepalive import keep_alive
 from lambdadispatch.http11.pace import (
     Pace,
     body_too_slow,
@@ -39,6 +40,8 @@ from lambdadispatch.wire.exchange_state import (
     REQUEST_ENDED,
     REQUEST_WHOLE,
     RESPONSE_ENDED,
+    SWITCHED,
+    TUNNELLED,
     UPLOADING,
     after,
 )
@@ -113,11 +116,13 @@ class ServerConnection(StreamProtocol):
             return
         free = self.state is IDLE and not self.closing
         head = self._reader.whole(data) if free else None
-        if head is None:
+        if head is not None:
+            self._begin(head)
+        elif self.state is TUNNELLED:
+            self._pass_on(data)
+        else:
             self._reader.feed(data)
             self._advance()
-        else:
-            self._begin(head)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
@@ -127,9 +132,16 @@ class ServerConnection(StreamProtocol):
         self.server.closed(self)
         if self.server.admission is not None:
             self.server.admission.closed(self)
+        orderly = reason is None or reason.check(ConnectionDone) is not None
+        ended = orderly and self.state is TUNNELLED
         self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
-        if exchange is not None:
+        if exchange is None:
+            return
+        if ended:
+            # There is no other way to end a tunnel.
+            exchange.request_end(())
+        else:
             exchange.connection_lost(CLIENT_GONE)
 
     def pauseProducing(self) -> None:
@@ -206,8 +218,12 @@ class ServerConnection(StreamProtocol):
             self._exchange_ended()
 
     def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds."""
+        """Pause or resume the transport by what the reader holds; in a tunnel, as its exchange
+        says, for then nothing is held here.
+        """
         full = self._reader.buffered > HELD_OCTETS
+        if self.state is TUNNELLED and self.exchange is not None:
+            full = self.exchange.body_paused
         if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
@@ -387,6 +403,30 @@ class ServerConnection(StreamProtocol):
             if exchange is not None:
                 exchange.connection_lost(CLIENT_STALLED)
         return True
+
+    def tunnel(self, rendered: bytes) -> None:
+        """Write the head of a 101, and give the exchange raw octets from now on, first those that
+        the client has sent already.
+
+        The connection stays this server's: it is counted, drained, swept and cut as any other.
+        """
+        self.state = after(self.state, SWITCHED)
+        # It may be silent for hours, and a client that is gone would keep its place as long.
+        keep_alive(self.transport)
+        self.transport.write(rendered)
+        rest = self._reader.take_rest()
+        if rest:
+            self._pass_on(rest)
+        self._hold_back()
+
+    def _pass_on(self, data: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.request_data(data)
+
+    def end_tunnel(self) -> None:
+        """Close once all that was written has left."""
+        self.closing = True
+        self._linger()
 
     def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""

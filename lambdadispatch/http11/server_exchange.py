@@ -21,6 +21,7 @@ from lambdadispatch.wire.heads import (
     render_response,
     response,
 )
+from lambdadispatch.wire.upgrade import upgrade_lines
 
 if TYPE_CHECKING:
     from lambdadispatch.http11.server_connection import ServerConnection
@@ -298,6 +299,33 @@ class ServerExchange:
         self.on_lost = None
         if self.connection.exchange is self:
             self.connection.cut()
+
+    @property
+    def upgrades(self) -> tuple[bytes, ...]:
+        """The protocols that this request may change to; none for nearly every one."""
+        head = self.head
+        if head is None or not head.fields.upgrade:
+            return ()
+        return self.connection.server.upgrades.asked(head)
+
+    def tunnel(self, head: ResponseHead, protocol: bytes, sink: RequestSink) -> None:
+        """Answer with this 101 to ``protocol``. From now on ``sink`` is given what the client
+        sends, as it comes, and ``write`` sends as it is told, until ``end_tunnel``.
+        """
+        if self.own_lines:
+            head = self._without_own(head)
+        self.answer_begun = True
+        self._left = TO_CLOSE
+        self._sink = sink
+        extra = self.own_lines + upgrade_lines([protocol])
+        self.connection.tunnel(render_response(head, None, extra))
+
+    def end_tunnel(self) -> None:
+        """The other side has ended: what was written is sent, and the connection closed."""
+        self._sink = None
+        self.answer_ended = True
+        if self.connection.exchange is self:
+            self.connection.end_tunnel()
 
     def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""

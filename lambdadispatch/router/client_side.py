@@ -20,6 +20,7 @@ from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.reader import UNLIMITED, Limits
+from lambdadispatch.wire.upgrade import Upgrades
 
 _ID_BITS = 64
 """Random bits in the ids of one router: two of them will not give the same ids."""
@@ -69,6 +70,7 @@ def front_server(
         admission=_admission(settings, counts),
         answer_names=forwarding.answer_names,
         make=make,
+        upgrades=Upgrades(word.encode() for word in settings.upgrades),
     )
 
 

@@ -95,7 +95,10 @@ def compose(
         fleet,
         counts,
         timeouts=Timeouts(
-            settings.first_byte_timeout, settings.idle_timeout, settings.total_timeout
+            settings.first_byte_timeout,
+            settings.idle_timeout,
+            settings.total_timeout,
+            settings.tunnel_idle_timeout,
         ),
         access_log=settings.access_log,
         minimum=_minimum(settings, wall),
