@@ -410,6 +410,9 @@ class ServerConnection(StreamProtocol):
 
         The connection stays this server's: it is counted, drained, swept and cut as any other.
         """
+        if self.state is CLOSED:
+            # It was cut, and has not heard yet that it is gone.
+            return
         self.state = after(self.state, SWITCHED)
         # It may be silent for hours, and a client that is gone would keep its place as long.
         keep_alive(self.transport)
