@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 from tests.fuzz import readers, whole
@@ -17,6 +18,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "requests": readers.requests,
     "responses": readers.responses,
     "session": readers.session,
+    "frames": readers.frames,
     "payload": readers.payload,
     "front": whole.front,
     "control": whole.control,
@@ -46,6 +48,14 @@ SESSION_LINES = (
     b'{"kind": "ping"}\n\n',
 )
 
+FRAMES = (
+    b"\x81\x05hello",
+    b"\x88\x82\x00\x00\x00\x00\x03\xf4",
+    b"\x01\x7e\x00\x81" + bytes(129),
+    b"\x82\xff" + bytes(7) + b"\x90" + b"keys" + b"\x88" * 144,
+    b"\x89\x00",
+)
+
 TOKENS = (
     b"\r\n",
     b"\n",
@@ -67,6 +77,7 @@ TOKENS = (
     b"Connection: ",
     b"Host: a\r\n",
     b"Upgrade: x\r\n",
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
     b"Expect: 100-continue\r\n",
     b"GET / ",
     b"HTTP/1.1",
@@ -106,6 +117,8 @@ def _tables(target: str) -> list[bytes]:
         return [case.raw for case in ANSWERS if len(case.raw) <= LARGEST]
     if target == "session":
         return list(SESSION_LINES)
+    if target == "frames":
+        return [b"".join(FRAMES), *(b"".join(pair) for pair in permutations(FRAMES, 2))]
     if target == "payload":
         good = json.dumps(readers.GOOD_PAYLOAD).encode()
         keys = [*readers.GOOD_PAYLOAD, *(f"callback.{key}" for key in ("host", "port", "tls"))]

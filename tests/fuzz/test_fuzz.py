@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.fuzz.mutation import inputs
 from tests.fuzz.seeds import TARGETS, kept, seeds
 
-EXAMPLES = {"requests": 300, "responses": 300, "session": 200, "payload": 200}
+EXAMPLES = {"requests": 300, "responses": 300, "session": 200, "frames": 300, "payload": 200}
 FEW = 60
 """For those that run a whole system each time."""
 LARGEST_KEPT = 4096

@@ -28,12 +28,10 @@ def make_stage(chunk: int | None = None, **options: object) -> RelayStage:
     return RelayStage(chunk, upgrades=Upgrades([b"websocket"]), **options)
 
 
-def opened(stage: RelayStage, early: bytes = b"", behind: bytes = b"") -> Peer:
-    """A client that has a tunnel; ``early`` it sent behind its request, ``behind`` is behind the
-    101.
-    """
-    client = stage.client(ASK + early)
-    stage.application.send(SWITCH + behind)
+def opened(stage: RelayStage) -> Peer:
+    """A client that has a tunnel."""
+    client = stage.client(ASK)
+    stage.application.send(SWITCH)
     stage.pump()
     assert stage.outcomes == [[]]
     return client
