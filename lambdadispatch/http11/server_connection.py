@@ -132,16 +132,13 @@ class ServerConnection(StreamProtocol):
         self.server.closed(self)
         if self.server.admission is not None:
             self.server.admission.closed(self)
-        orderly = reason is None or reason.check(ConnectionDone) is not None
-        ended = orderly and self.state is TUNNELLED
+        # There is no other way to end a tunnel.
+        ended = self.state is TUNNELLED and (reason is None or reason.check(ConnectionDone))
         self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
-        if exchange is None:
-            return
-        if ended:
-            # There is no other way to end a tunnel.
+        if exchange is not None and ended:
             exchange.request_end(())
-        else:
+        elif exchange is not None:
             exchange.connection_lost(CLIENT_GONE)
 
     def pauseProducing(self) -> None:
@@ -218,9 +215,7 @@ class ServerConnection(StreamProtocol):
             self._exchange_ended()
 
     def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds; in a tunnel, as its exchange
-        says, for then nothing is held here.
-        """
+        """Pause or resume the transport by what the reader holds, or as a tunnel says."""
         full = self._reader.buffered > HELD_OCTETS
         if self.state is TUNNELLED and self.exchange is not None:
             full = self.exchange.body_paused
