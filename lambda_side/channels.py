@@ -17,6 +17,7 @@ from lambdadispatch.wire.channel_reader import ChannelReader
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.proof import CHANNEL
 from lambdadispatch.wire.reader import Limits
+from lambdadispatch.wire.upgrade import UPGRADES_OF_CHANNELS
 
 RETRY_FIRST: Final = 0.1
 RETRY_MOST: Final = 2.0
@@ -74,6 +75,7 @@ class Channels:
             patience=NEVER_IDLE,
             prepare=keep_alive,
             reader=ChannelReader,
+            upgrades=UPGRADES_OF_CHANNELS,
         )
         self._dialling = 0
         self._open = 0

@@ -23,7 +23,8 @@ from lambda_side.hosts.host import STOPPING, OnEnd, refuse, turn_away
 from lambda_side.hosts.loopback import Loopback
 from lambda_side.hosts.readiness import Readiness
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import Relay, RelayOutcome
+from lambdadispatch.http11.outcomes import RelayOutcome
+from lambdadispatch.http11.relay import Relay
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.heads import IDEMPOTENT
 

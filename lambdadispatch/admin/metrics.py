@@ -56,6 +56,7 @@ _OF_NO_POOL = {"requests": (RequestOutcome.UNKNOWN_ROUTE,)}
 _GAUGES = {
     "waiting": "Requests that wait for a channel.",
     "running": "Requests that run on a channel.",
+    "tunnels": "Requests that run and have become tunnels, as WebSockets do.",
     "starting": "Invocations that have not called back yet.",
     "open_instances": "Instances that take requests.",
     "draining_instances": "Instances that finish what they run and leave.",

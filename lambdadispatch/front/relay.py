@@ -16,11 +16,16 @@ from collections.abc import Callable
 from typing import Final
 from typing import Protocol as Interface
 
+from lambdadispatch.front.tunnel import WebSocketTunnel
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.exchange import Exchange
-from lambdadispatch.http11.relay import LOSSES, NACKED, Refuse, Relay, RelayOutcome
+from lambdadispatch.http11.outcomes import RelayOutcome
+from lambdadispatch.http11.relay import LOSSES, NACKED, Refuse, Relay
+from lambdadispatch.http11.sinks import TunnelSink
+from lambdadispatch.http11.tunnel import Tunnel
 from lambdadispatch.wire.fields import Pairs
-from lambdadispatch.wire.heads import IDEMPOTENT
+from lambdadispatch.wire.heads import IDEMPOTENT, ResponseHead
+from lambdadispatch.wire.upgrade import WEBSOCKET
 
 REPLAY_OCTETS: Final = 16384
 """So much of a request's body is kept until its response has begun."""
@@ -38,7 +43,10 @@ class KeptBody:
 
 
 class Returning(Interface):
-    """Who takes back requests that can be sent again."""
+    """Who takes back requests that can be sent again, and those that become tunnels."""
+
+    def tunnelled(self, tunnel: Tunnel) -> None:
+        """This one is a tunnel from now on, and will not be sent again."""
 
     def returns(self, *, nacked: bool) -> bool:
         """Whether this one may; if not, its client is told 502."""
@@ -107,6 +115,17 @@ class FrontRelay(Relay):
             kept.trailers = trailers
         super().request_end(trailers)
         self.spent = spent
+
+    def response_switched(self, head: ResponseHead, protocol: bytes) -> TunnelSink:
+        """A 101 that was asked for."""
+        tunnel = self._switch(head, protocol)
+        self._returning.tunnelled(tunnel)
+        return tunnel
+
+    def make_tunnel(self, protocol: bytes, on_outcome: Callable[[RelayOutcome], None]) -> Tunnel:
+        """One that can be told to end, if there is a way."""
+        kind = WebSocketTunnel if protocol.lower() == WEBSOCKET else Tunnel
+        return kind(self._exchange, self._connection, protocol, on_outcome)
 
     def server_lost(self, reason: str) -> None:
         """The channel failed."""

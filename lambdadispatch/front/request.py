@@ -11,6 +11,7 @@ from lambdadispatch.front.relay import FrontRelay, KeptBody
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.http11.server_connection import HELD_OCTETS
+from lambdadispatch.http11.tunnel import Tunnel
 
 
 class Refused(Exception):
@@ -39,6 +40,9 @@ class Receiver(Interface):
 
     def came_back(self, request: Request, *, nacked: bool) -> None:
         """It was not served, and waits once more."""
+
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """It has become a tunnel."""
 
 
 class Request:
@@ -129,6 +133,11 @@ class Request:
     def returns(self, *, nacked: bool) -> bool:
         """Whether it may be sent once more."""
         return nacked or self.losses < self._receiver.retry_limit
+
+    def tunnelled(self, tunnel: Tunnel) -> None:
+        """It is a tunnel from now on."""
+        self.relay = None
+        self._receiver.tunnelled(self, tunnel)
 
     def come_back(self, kept: KeptBody | None, *, nacked: bool) -> None:
         """It is to wait once more."""

@@ -17,8 +17,9 @@ from lambdadispatch.front.priority import Priorities
 from lambdadispatch.front.relay import FrontRelay
 from lambdadispatch.front.request import Refused, Request
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.relay import RelayOutcome, client_loss
+from lambdadispatch.http11.outcomes import RelayOutcome, client_loss
 from lambdadispatch.http11.resource import ResourceRequest
+from lambdadispatch.http11.tunnel import Tunnel
 
 OUTCOMES: Final = {outcome: RequestOutcome(outcome.value) for outcome in RelayOutcome}
 """What a relay's outcome is called as a request's."""
@@ -35,6 +36,9 @@ class Queue(Interface):
 
     def returned(self, request: Request, *, nacked: bool) -> None:
         """A request was not served and takes its old place; ``nacked``: it was not touched."""
+
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """A request that runs has become a tunnel."""
 
     def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended."""
@@ -71,6 +75,10 @@ class FrontResource(Resource):
         self._forwarding.arrived(exchange)
         if self._health_path is not None and request.path == self._health_path:
             return b"ok\n"
+        if request.head.fields.upgrade and exchange.upgrades:
+            # Whatever is answered but 101: a proxy before this one may have taken the request
+            # alone for the end of HTTP, and pass on what its client writes from now on.
+            exchange.close_after()
         submitted = Request(exchange, self)
         if self._priorities is not None:
             submitted.rank = self._priorities.rank(request.head)
@@ -119,6 +127,10 @@ class FrontResource(Resource):
         self._queue.returned(request, nacked=nacked)
         if not request.decided:
             self._park(request)
+
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """It has become a tunnel."""
+        self._queue.tunnelled(request, tunnel)
 
     def _left(self, request: Request, reason: str) -> None:
         request.cancel()

@@ -5,6 +5,8 @@ The router speaks it on channels, the Lambda side towards an application on a lo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
@@ -12,7 +14,7 @@ from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from lambdadispatch.http11.sinks import ResponseSink
+from lambdadispatch.http11.sinks import ResponseSink, UpgradeSink
 from lambdadispatch.http11.stream import StreamProtocol
 from lambdadispatch.wire.errors import LocalProtocolError, RemoteProtocolError
 from lambdadispatch.wire.exchange_state import (
@@ -23,6 +25,8 @@ from lambdadispatch.wire.exchange_state import (
     REQUEST_ENDED,
     REQUEST_WHOLE,
     RESPONSE_ENDED,
+    SWITCHED,
+    TUNNELLED,
     after,
 )
 from lambdadispatch.wire.fields import Pairs
@@ -36,6 +40,10 @@ from lambdadispatch.wire.heads import (
 )
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, Event, Limits, Signal
 from lambdadispatch.wire.response_reader import ResponseReader
+from lambdadispatch.wire.upgrade import switched_to, upgrade_lines
+
+TUNNEL_CLOSED: Final = "tunnel_closed"
+"""Why a connection ended on which a tunnel was, when that ended in order."""
 
 
 class ClientOwner(Interface):
@@ -48,8 +56,8 @@ class ClientOwner(Interface):
         """An exchange has ended; it can take the next request."""
 
     def connection_closed(self, connection: ClientConnection, reason: str) -> None:
-        """It is gone, for the reason in one word: ``closed``, ``lost``, ``cut`` or what the
-        peer broke. Told exactly once.
+        """It is gone, for the reason in one word: ``closed``, ``lost``, ``cut``, TUNNEL_CLOSED or
+        what the peer broke. Told exactly once.
         """
 
 
@@ -67,6 +75,8 @@ class ClientConnection(StreamProtocol):
         self._paused = False
         self._slow = False
         self._reason = ""
+        self._upgrading: UpgradeSink | None = None
+        self._asked: tuple[bytes, ...] = ()
 
     # -- sending
 
@@ -80,8 +90,16 @@ class ClientConnection(StreamProtocol):
             sink.server_slow()
         self.transport.write(render_request(head, extra))
 
+    def send_upgrade(
+        self, head: RequestHead, sink: UpgradeSink, extra: bytes, protocols: Iterable[bytes]
+    ) -> None:
+        """``send`` a request without a body that asks for one of these protocols, too."""
+        self._upgrading = sink
+        self._asked = tuple(protocols)
+        self.send(head, sink, extra + upgrade_lines(self._asked))
+
     def write(self, data: bytes) -> None:
-        """Send a piece of the request's body (not empty)."""
+        """Send a piece of the request's body, or of what a tunnel carries (not empty)."""
         if self.state is not CLOSED:
             self.transport.write(render_chunk(data) if self._chunked else data)
 
@@ -112,6 +130,12 @@ class ClientConnection(StreamProtocol):
             raise LocalProtocolError("bad_step", f"close cannot happen while {self.state}")
         self._close(reason, clean=True)
 
+    def end_tunnel(self) -> None:
+        """Close once all that was written has left; the tunnel on it is not told."""
+        self._sink = None
+        self.resume()
+        self._close(TUNNEL_CLOSED, clean=True)
+
     def pause(self) -> None:
         """Hold the server back."""
         if self.state is not CLOSED and not self._paused:
@@ -137,6 +161,8 @@ class ClientConnection(StreamProtocol):
         whole = self._reader.whole(data) if self.state is ANSWERING else None
         if whole is not None:
             self._take_whole(*whole)
+        elif self.state is TUNNELLED:
+            self._pass_on(data)
         elif self.state is not CLOSED:
             self._reader.feed(data)
             self._advance()
@@ -144,7 +170,9 @@ class ClientConnection(StreamProtocol):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone. Only an orderly end can complete a response."""
         orderly = reason is None or reason.check(ConnectionDone) is not None
-        if self.state is not CLOSED and orderly:
+        if self.state is TUNNELLED and orderly:
+            self._tunnel_ended()
+        elif self.state is not CLOSED and orderly:
             self._reader.feed_eof()
             self._advance()
         self._fail(self._reason or ("closed" if self.state is IDLE else "lost"))
@@ -190,7 +218,8 @@ class ClientConnection(StreamProtocol):
             sink.response_data(event)
         elif isinstance(event, ResponseHead):
             if event.status == 101:
-                raise RemoteProtocolError("unasked_upgrade", "the server changed protocols")
+                self._switch(event)
+                return False
             self._keep = event.keep_alive
             sink.response_head(event)
         elif not isinstance(event, RequestHead):
@@ -221,8 +250,33 @@ class ClientConnection(StreamProtocol):
         if self.state is IDLE:
             self._exchange_ended()
 
+    # -- tunnels
+
+    def _switch(self, head: ResponseHead) -> None:
+        """The server has changed protocols: to one that it was asked for, or it broke the rules."""
+        upgrading, self._upgrading = self._upgrading, None
+        protocol = b"" if upgrading is None else switched_to(head, self._asked)
+        if upgrading is None or not protocol:
+            raise RemoteProtocolError("unasked_upgrade", "the server changed protocols")
+        self.state = after(self.state, SWITCHED)
+        self._sink = upgrading.response_switched(head, protocol)
+        rest = self._reader.take_rest()
+        if rest:
+            self._pass_on(rest)
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink.response_data(data)
+
+    def _tunnel_ended(self) -> None:
+        sink, self._sink = self._sink, None
+        self.state = CLOSED
+        self._reason = self._reason or TUNNEL_CLOSED
+        if sink is not None:
+            sink.response_end(())
+
     def _exchange_ended(self) -> None:
-        self._sink = None
+        self._sink = self._upgrading = None
         if self._paused:
             self.resume()
         self.owner.connection_idle(self)

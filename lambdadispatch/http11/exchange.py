@@ -226,6 +226,21 @@ class Exchange:
         """
         return False
 
+    @property
+    def upgrades(self) -> tuple[bytes, ...]:
+        """The protocols that this request may change to; none for nearly every one."""
+        return ()
+
+    def tunnel(self, head: ResponseHead, protocol: bytes, sink: RequestSink) -> None:
+        """Answer with this 101 to ``protocol``, one of ``upgrades``. From now on ``sink`` is given
+        what the client sends, as it comes, and ``write`` sends as it is told, until ``end_tunnel``.
+        """
+        raise NotImplementedError
+
+    def end_tunnel(self) -> None:
+        """The other side has ended: what was written is sent, and the connection closed."""
+        raise NotImplementedError
+
     def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8). Only asked
         for by an Upgrade, which a request of HTTP/2 cannot have.

@@ -13,6 +13,8 @@ client is told (502); after it the client's connection is cut, for a clean end w
 look like the whole. A client that leaves cuts the server's connection, which is how HTTP/1.1 tells
 an application.
 
+A 101 that was asked for ends the relay without an outcome: a ``Tunnel`` takes its place.
+
 Rejected: Twisted's own producers passed through (their pull and streaming modes and one producer
 a transport make a relay that must also switch between requests harder, not easier).
 """
@@ -20,60 +22,16 @@ a transport make a relay that must also switch between requests harder, not easi
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 from lambdadispatch.http11.client import ClientConnection
-from lambdadispatch.http11.exchange import CLIENT_GONE, CLIENT_STALLED, Exchange
+from lambdadispatch.http11.exchange import Exchange
+from lambdadispatch.http11.outcomes import ANSWERED, RelayOutcome, client_loss
+from lambdadispatch.http11.sinks import TunnelSink
+from lambdadispatch.http11.tunnel import Tunnel
 from lambdadispatch.wire.exchange_state import CLOSED, OPEN, UPLOADING
 from lambdadispatch.wire.fields import Pairs
 from lambdadispatch.wire.heads import ResponseHead
-
-
-class RelayOutcome(StrEnum):
-    """How a relayed exchange ended."""
-
-    ANSWERED = "answered"
-    """The whole response was passed on."""
-    CLIENT_GONE = "client_gone"
-    """The client left before it had the whole response."""
-    CLIENT_STALLED = "client_stalled"
-    """The client did not read the response in time; its connection was cut."""
-    ANSWER_LOST = "answer_lost"
-    """The server was lost before the response's head; the client was told 502."""
-    ANSWER_CUT = "answer_cut"
-    """The server was lost within the response; the client's connection was cut."""
-    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
-    """The response did not begin in time; the client was told 504."""
-    IDLE_TIMEOUT = "idle_timeout"
-    """Nothing passed in either direction for too long; the client was told 504 or cut."""
-    TOTAL_TIMEOUT = "total_timeout"
-    """The whole took too long; the client was told 504 or cut."""
-    BAD_REQUEST = "bad_request"
-    """The request's body broke the rules."""
-    BODY_TOO_LARGE = "body_too_large"
-    """The request's body came to more than is allowed."""
-    BODY_TOO_SLOW = "body_too_slow"
-    """The request's body came more slowly than is allowed."""
-    BAD_ANSWER = "bad_answer"
-    """The server's response broke the rules; the client was told 502 or cut."""
-
-
-ANSWERED: Final = RelayOutcome.ANSWERED
-"""By itself, for it is read at every request."""
-
-_CLIENT_LOSSES: Final = {
-    CLIENT_GONE: RelayOutcome.CLIENT_GONE,
-    CLIENT_STALLED: RelayOutcome.CLIENT_STALLED,
-    "body_too_large": RelayOutcome.BODY_TOO_LARGE,
-    "body_too_slow": RelayOutcome.BODY_TOO_SLOW,
-}
-
-
-def client_loss(reason: str) -> RelayOutcome:
-    """The outcome of a request that its client ended, or could not go on with."""
-    return _CLIENT_LOSSES.get(reason, RelayOutcome.BAD_REQUEST)
-
 
 NACKED: Final = "nacked"
 """The reason of a loss when the server said that it has not touched the request."""
@@ -129,7 +87,11 @@ class Relay:
         assert head is not None, "an exchange without a request cannot be relayed"
         if not head.fields.hosts:
             extra += b"Host: \r\n"
-        self._connection.send(head, self, extra)
+        protocols = self._exchange.upgrades if head.fields.upgrade else ()
+        if protocols:
+            self._connection.send_upgrade(head, self, extra, protocols)
+        else:
+            self._connection.send(head, self, extra)
         self._exchange.take(self)
 
     @property
@@ -224,6 +186,22 @@ class Relay:
     def response_flush(self) -> None:
         """Everything that arrived together was passed on."""
         self._exchange.flush()
+
+    def response_switched(self, head: ResponseHead, protocol: bytes) -> TunnelSink:
+        """A 101 that was asked for."""
+        return self._switch(head, protocol)
+
+    def _switch(self, head: ResponseHead, protocol: bytes) -> Tunnel:
+        """Let a tunnel take this relay's place, and answer the client."""
+        on_outcome, self._on_outcome = self._on_outcome, None
+        assert on_outcome is not None, "a relay that is over hears nothing more"
+        tunnel = self.make_tunnel(protocol, on_outcome)
+        self._exchange.tunnel(head, protocol, tunnel)
+        return tunnel
+
+    def make_tunnel(self, protocol: bytes, on_outcome: Callable[[RelayOutcome], None]) -> Tunnel:
+        """What takes this relay's place, and tells its one outcome."""
+        return Tunnel(self._exchange, self._connection, protocol, on_outcome)
 
     def server_lost(self, reason: str) -> None:
         """The server's connection failed."""

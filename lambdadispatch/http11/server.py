@@ -23,6 +23,7 @@ from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.fields import NameSet
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, Limits
 from lambdadispatch.wire.request_reader import RequestReader
+from lambdadispatch.wire.upgrade import NO_UPGRADES, Upgrades
 
 
 class HttpServer(Factory):
@@ -35,7 +36,7 @@ class HttpServer(Factory):
     timer for each. ``patience`` is how many seconds an idle connection is kept. Answers of others
     lose their fields of ``answer_names``, which exchanges have in their own lines. ``later``, given
     0 and a function, calls it in the next turn of the loop: a pipelined request is begun then, or
-    at once without it.
+    at once without it. ``upgrades`` are the protocols that a relayed request may ask for.
     """
 
     noisy = False
@@ -54,6 +55,7 @@ class HttpServer(Factory):
         make: Callable[[HttpServer], ServerConnection] = ServerConnection,
         reader: Callable[[Limits], RequestReader] = RequestReader,
         later: Callable[[float, Callable[[], None]], object] | None = None,
+        upgrades: Upgrades = NO_UPGRADES,
     ) -> None:
         self.on_request = on_request
         self.on_refused = on_refused
@@ -67,6 +69,7 @@ class HttpServer(Factory):
         self.later = later
         # Who hears of TLS connections that have not shaken hands yet (``transports.arrivals``).
         self.arrivals: Any = None
+        self.upgrades = upgrades
         self._make = make
         self.connections: set[ServedConnection] = set()
         self.sweeps = 0

@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from lambdadispatch.http11.exchange import ServedConnection
+from lambdadispatch.http11.keepalive import keep_alive
 from lambdadispatch.http11.pace import (
     Pace,
     body_too_slow,
@@ -44,6 +45,8 @@ from lambdadispatch.wire.exchange_state import (
     REQUEST_ENDED,
     REQUEST_WHOLE,
     RESPONSE_ENDED,
+    SWITCHED,
+    TUNNELLED,
     UPLOADING,
     after,
 )
@@ -119,6 +122,8 @@ class ServerConnection(ServedConnection):
         head = self._reader.whole(data) if free else None
         if head is not None:
             self._begin(head)
+        elif self.state is TUNNELLED:
+            self._pass_on(data)
         elif self.state is not CLOSED:
             # TLS goes on reading after its end has been ordered: that is not kept.
             self._reader.feed(data)
@@ -132,9 +137,13 @@ class ServerConnection(ServedConnection):
         self.server.closed(self)
         if self.server.admission is not None:
             self.server.admission.closed(self)
+        # There is no other way to end a tunnel.
+        ended = self.state is TUNNELLED and (reason is None or reason.check(ConnectionDone))
         self.state = after(self.state, LOST)
         exchange, self.exchange = self.exchange, None
-        if exchange is not None:
+        if exchange is not None and ended:
+            exchange.request_end(())
+        elif exchange is not None:
             exchange.connection_lost(CLIENT_GONE)
 
     def pauseProducing(self) -> None:
@@ -221,11 +230,13 @@ class ServerConnection(ServedConnection):
             self._exchange_ended()
 
     def _hold_back(self) -> None:
-        """Pause or resume the transport by what the reader holds.
+        """Pause or resume the transport by what the reader holds, or as a tunnel says.
 
         What is wanted and not complete (a head, which may be larger) has a limit of its own.
         """
         full = self._reader.buffered > HELD_OCTETS and not self._wants_event()
+        if self.state is TUNNELLED and self.exchange is not None:
+            full = self.exchange.body_paused
         if full != self._held_back and self.state is not CLOSED:
             self._held_back = full
             if full:
@@ -411,6 +422,33 @@ class ServerConnection(ServedConnection):
             if exchange is not None:
                 exchange.connection_lost(CLIENT_STALLED)
         return True
+
+    def tunnel(self, rendered: bytes) -> None:
+        """Write the head of a 101, and give the exchange raw octets from now on, first those that
+        the client has sent already.
+
+        The connection stays this server's: it is counted, drained, swept and cut as any other.
+        """
+        if self.state is CLOSED:
+            # It was cut, and has not heard yet that it is gone.
+            return
+        self.state = after(self.state, SWITCHED)
+        # It may be silent for hours, and a client that is gone would keep its place as long.
+        keep_alive(self.transport)
+        self.transport.write(rendered)
+        rest = self._reader.take_rest()
+        if rest:
+            self._pass_on(rest)
+        self._hold_back()
+
+    def _pass_on(self, data: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.request_data(data)
+
+    def end_tunnel(self) -> None:
+        """Close once all that was written has left."""
+        self.closing = True
+        self._linger()
 
     def switch(self, successor: Successor) -> None:
         """Hand the transport to another protocol, with what arrived after the request's head."""

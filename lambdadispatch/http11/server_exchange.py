@@ -22,6 +22,7 @@ from lambdadispatch.wire.heads import (
     render_response,
     response,
 )
+from lambdadispatch.wire.upgrade import upgrade_lines
 
 if TYPE_CHECKING:
     from lambdadispatch.http11.exchange import ServedConnection
@@ -215,6 +216,31 @@ class ServerExchange(Exchange):
         self.on_lost = None
         if self.connection.exchange is self:
             self.connection.cut()
+
+    @property
+    def upgrades(self) -> tuple[bytes, ...]:
+        """The protocols that this request may change to; none for nearly every one."""
+        head = self.head
+        if head is None or not head.fields.upgrade:
+            return ()
+        return self.connection.server.upgrades.asked(head)
+
+    def tunnel(self, head: ResponseHead, protocol: bytes, sink: RequestSink) -> None:
+        """Answer 101 and change to ``protocol``; the connection is ``sink``'s."""
+        if self.own_lines:
+            head = without_own(head, self.connection.server.answer_names)
+        self.answer_begun = True
+        self._left = TO_CLOSE
+        self._sink = sink
+        extra = self.own_lines + upgrade_lines([protocol])
+        self.connection.tunnel(render_response(head, None, extra))
+
+    def end_tunnel(self) -> None:
+        """The other side has ended: what was written is sent, and the connection closed."""
+        self._sink = None
+        self.answer_ended = True
+        if self.connection.exchange is self:
+            self.connection.end_tunnel()
 
     def switch(self, head: ResponseHead, successor: Successor) -> None:
         """Answer 101 and hand the connection to ``successor`` (RFC 9110 section 7.8)."""

@@ -64,3 +64,18 @@ class ResponseSink(Protocol):
 
     def server_ready(self) -> None:
         """The server has caught up."""
+
+
+class TunnelSink(RequestSink, ResponseSink, Protocol):
+    """Takes what arrives at both ends of a tunnel: raw octets as ``request_data`` and
+    ``response_data``, and an orderly end as ``request_end`` and ``response_end``.
+    """
+
+
+class UpgradeSink(ResponseSink, Protocol):
+    """Takes the response to a request that asked for another protocol."""
+
+    def response_switched(self, head: ResponseHead, protocol: bytes) -> TunnelSink:
+        """In place of all others: a 101 that changes to this protocol, which was asked for.
+        What it returns takes everything that follows.
+        """

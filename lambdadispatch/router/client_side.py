@@ -23,6 +23,7 @@ from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.settings import Settings
 from lambdadispatch.wire.errors import RemoteProtocolError
 from lambdadispatch.wire.reader import UNLIMITED, Limits
+from lambdadispatch.wire.upgrade import Upgrades
 
 log = make_logger()
 
@@ -72,6 +73,7 @@ def front_server(
         "admission": admission,
         "answer_names": forwarding.answer_names,
         "later": later,
+        "upgrades": Upgrades(word.encode() for word in settings.upgrades),
     }
     server = _server(settings, on_request, on_refused, counts, options)
     server.arrivals = FrontArrivals(admission, counts)

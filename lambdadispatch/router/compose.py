@@ -152,7 +152,10 @@ def _pool(shared: Shared, pool: PoolSettings, number: int, starter: Starter) -> 
         fleet,
         counts,
         timeouts=Timeouts(
-            settings.first_byte_timeout, settings.idle_timeout, settings.total_timeout
+            settings.first_byte_timeout,
+            settings.idle_timeout,
+            settings.total_timeout,
+            settings.tunnel_idle_timeout,
         ),
         access_log=settings.access_log,
         minimum=_minimum(settings, wall),

@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.front.request import Request
+from lambdadispatch.http11.tunnel import Tunnel
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.router.router import Router
@@ -47,6 +48,10 @@ class Pool:
     def returned(self, request: Request, *, nacked: bool) -> None:
         """A request was not served and takes its old place."""
         self.router.returned(request, nacked=nacked)
+
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """A request that runs has become a tunnel."""
+        self.router.tunnelled(request, tunnel)
 
     def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended."""

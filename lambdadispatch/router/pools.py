@@ -107,6 +107,11 @@ class Pools:
                     waited = True
                     await done
 
+    def end_tunnels(self) -> None:
+        """The router is to stop: tell the tunnels of all pools, which nobody can wait for."""
+        for pool in self.all:
+            pool.router.end_tunnels()
+
     def drain(self) -> None:
         """Refuse who waits and who comes; every instance finishes what it runs and leaves."""
         for pool in self.all:

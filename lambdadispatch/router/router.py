@@ -29,10 +29,12 @@ from lambdadispatch.core.pace import Pace
 from lambdadispatch.front.request import Request
 from lambdadispatch.http11.client import ClientConnection
 from lambdadispatch.http11.relay import NACKED
+from lambdadispatch.http11.tunnel import Tunnel
 from lambdadispatch.router.access_log import log_request
 from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.fleet import Fleet
 from lambdadispatch.router.timers import NO_TIMEOUTS, Timeouts, Timers
+from lambdadispatch.router.tunnels import Tunnels
 from lambdadispatch.wire.exchange_state import IDLE
 from lambdadispatch.wire.session import NACK, Message
 
@@ -45,6 +47,9 @@ FAILURES: Final = {
     RequestOutcome.FIRST_BYTE_TIMEOUT: InstanceFailure.SLOW,
 }
 """The outcomes for which the instance is to blame."""
+
+SERVED: Final = frozenset([RequestOutcome.ANSWERED, RequestOutcome.TUNNEL_CLOSED])
+"""The outcomes that show that it can serve."""
 
 
 class Router:
@@ -70,6 +75,7 @@ class Router:
         self._fleet = fleet
         self._counts = counts
         self._timers = Timers(timeouts)
+        self._tunnels = Tunnels(timeouts)
         self._access_log = access_log
         self._minimum = minimum
         self._pool = pool
@@ -103,6 +109,11 @@ class Router:
         self._do(self._dispatcher.request_failed(request, failure, now))
         self._do(self._dispatcher.returned(request, request, now, anew=not nacked))
 
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """A request that runs has become a tunnel."""
+        leaving = cast(Channel, request.channel).claim.closing
+        self._tunnels.opened(request, tunnel, self._seconds(), leaving=leaving)
+
     def ended(self, request: Request, outcome: RequestOutcome) -> None:
         """A request has ended, in this one outcome.
 
@@ -123,8 +134,8 @@ class Router:
             now = self._seconds()
             if outcome in FAILURES:
                 self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
-            served = outcome is RequestOutcome.ANSWERED
-            self._do(self._dispatcher.finished(request, now, served))
+            self._tunnels.ended(request)
+            self._do(self._dispatcher.finished(request, now, outcome in SERVED))
 
     # -- channels
 
@@ -190,6 +201,7 @@ class Router:
             self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
         self._timers.tick(self._assigned, now)
+        self._tunnels.tick(now)
         self._pace.note(self._assignments, now)
 
     def _retry_after(self, outcome: RequestOutcome) -> int:
@@ -233,8 +245,15 @@ class Router:
             and self._dispatcher.may_sleep(self._seconds())
         )
 
+    def end_tunnels(self) -> None:
+        """The router is to stop: tell the tunnels, which nobody can wait for."""
+        self._tunnels.drain()
+
     def drain(self) -> None:
-        """Refuse who waits and who comes; every instance finishes what it runs and leaves."""
+        """Refuse who waits and who comes; every instance finishes what it runs and leaves. Tunnels
+        have had their time.
+        """
+        self._tunnels.cut()
         self._do(self._dispatcher.drain(self._seconds()))
 
     def why_not_ready(self) -> str | None:
@@ -251,6 +270,7 @@ class Router:
             "queue_timeout": round(dispatcher.queue_timeout, 3),
             "start_time": round(dispatcher.start_time, 3),
             "running": dispatcher.running,
+            "tunnels": len(self._tunnels),
             "starting": dispatcher.starting,
             "open_instances": dispatcher.open_instances,
             "draining_instances": dispatcher.draining_instances,
@@ -292,6 +312,7 @@ class Router:
             self._fleet.invoke(action.start)
         elif isinstance(action, Retire):
             self._fleet.retire(action.instance, action.reason)
+            self._tunnels.instance_leaves(action.instance)
         elif isinstance(action, Close):
             channel = cast(Channel, action.channel)
             if channel.state is IDLE:

@@ -1,9 +1,9 @@
 """The service that twistd runs: opens the ports, starts, and ends in one written sequence.
 
-Drain, in order: no new connections; every request that was accepted is served, for at most
-``drain_timeout``; who still waits is refused, every instance is told to leave and does; what is
-still open is cut; the other ports close. The front's idle connections close at once, the busy ones
-after their answer, which says so.
+Drain, in order: no new connections; tunnels are told to end, and every request that was accepted is
+served, for at most ``drain_timeout``; who still waits is refused, every instance is told to leave
+and does; what is still open is cut; the other ports close. The front's idle connections close at
+once, the busy ones after their answer, which says so.
 
 Rejected: a MultiService, which stops all its children at once; closing the control port first
 (instances that start could not call back, and requests that wait for them would be lost).
@@ -213,6 +213,7 @@ class RouterService(Service):
         log.info("draining: no new connections")
         await DeferredList([self._ports.close("port"), self._ports.close("tls-port")])
         front.drain()
+        pools.end_tunnels()
         await self._bounded(pools.when_served(), self._settings.drain_timeout)
         pools.drain()
         front.cut()

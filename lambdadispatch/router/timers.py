@@ -12,7 +12,8 @@ kept to within a second, or a twentieth of the shortest limit if that is less.
   has to take what is held between it and the response within the time, about 64 KiB.)
 - *total*: since the request arrived, the time in the line and earlier attempts included.
 
-The time in the line is the dispatcher's, which ends those who wait.
+The time in the line is the dispatcher's, which ends those who wait. A request that has become a
+tunnel has no relay any more; its limits are in ``tunnels``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Final, NamedTuple
 
 from lambdadispatch.front.relay import FrontRelay
 from lambdadispatch.front.request import Request
-from lambdadispatch.http11.relay import RelayOutcome
+from lambdadispatch.http11.outcomes import RelayOutcome
 
 PASS = 1.0
 PARTS = 20
@@ -34,6 +35,7 @@ class Timeouts(NamedTuple):
     first_byte: float = 0.0
     idle: float = 0.0
     total: float = 0.0
+    tunnel_idle: float = 0.0
 
 
 NO_TIMEOUTS: Final = Timeouts()
@@ -44,7 +46,8 @@ class Timers:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
-        self._every = min([PASS, *(limit / PARTS for limit in timeouts if limit)])
+        # Tunnels have a pass of their own.
+        self._every = min([PASS, *(limit / PARTS for limit in timeouts[:3] if limit)])
         self._next = float("-inf")
 
     def is_over(self, request: Request, now: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.front.request import Request
+from lambdadispatch.http11.tunnel import Tunnel
 from lambdadispatch.router.access_log import log_request
 from lambdadispatch.router.counts import Counts
 
@@ -28,6 +29,10 @@ class Unrouted:
     def leave(self, request: Request) -> None:
         """Nobody waits here."""
         raise AssertionError("a request without a route was parked")
+
+    def tunnelled(self, request: Request, tunnel: Tunnel) -> None:
+        """Nobody ran."""
+        raise AssertionError("a request without a route was assigned")
 
     def returned(self, request: Request, *, nacked: bool) -> None:
         """Nobody ran."""

@@ -42,6 +42,8 @@ _FIELDS_IN_USE = frozenset(
         *("x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
     )
 )
+_PROTOCOL = re.compile(rf"({_FIELD.pattern})(?:/{_FIELD.pattern})?")
+_NEVER_PROTOCOLS = frozenset(["h2", "h2c", "http", "tls", "ptth", "lambdadispatch-session"])
 _PATH = re.compile(r"/[!-\"$->@-~]*")
 
 
@@ -231,6 +233,33 @@ def networks() -> Kind:
         "empty",
         read,
     )
+
+
+def protocols() -> Kind:
+    """Give the kind for a tuple of protocols of Upgrade: in text between commas, or a list."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")] if value else []
+        if not isinstance(value, list | tuple):
+            raise ValueError
+        return tuple(_protocol(each) for each in value)
+
+    return Kind(
+        tuple[str, ...],
+        "protocols as in websocket, between commas, or empty for none; never HTTP (h2c), TLS or "
+        "those of the control port",
+        read,
+    )
+
+
+def _protocol(value: object) -> str:
+    match = _PROTOCOL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError
+    if match[1].lower() in _NEVER_PROTOCOLS:
+        raise RefusedPart(f"{value!r} is never passed on")
+    return match[0]
 
 
 def own_field_name() -> Kind:

@@ -72,6 +72,7 @@ class Settings:
     first_byte_timeout: float
     idle_timeout: float
     total_timeout: float
+    tunnel_idle_timeout: float
     retry_limit: int
     head_limit: int
     header_count_limit: int
@@ -89,6 +90,7 @@ class Settings:
     request_id_header: str | None
     trace: str
     proxy_protocol: str
+    upgrades: tuple[str, ...]
     uri_limit: int
     body_limit: int | None
     head_timeout: float

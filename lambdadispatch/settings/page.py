@@ -87,6 +87,8 @@ def default_text(setting: Setting) -> str:
         return "off"
     if default is None or default == ():
         return "none"
+    if isinstance(default, tuple):
+        return ", ".join(default)
     if isinstance(default, float):
         return f"{default:g} s"
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -277,6 +277,12 @@ SETTINGS = (
         "How long a request may take from its arrival to its end; 0 sets no limit.",
     ),
     Setting(
+        "tunnel_idle_timeout",
+        kinds.seconds(0, 86400),
+        0.0,
+        "How long nothing may pass in a WebSocket or another tunnel; 0 sets no limit.",
+    ),
+    Setting(
         "retry_limit",
         kinds.whole(0, 100),
         2,
@@ -376,6 +382,12 @@ SETTINGS = (
         kinds.word("off", "on"),
         "off",
         "Require a header of the PROXY protocol, version 1 or 2, on every client connection.",
+    ),
+    Setting(
+        "upgrades",
+        kinds.protocols(),
+        ("websocket",),
+        "Protocols of Upgrade that clients may change their connections to.",
     ),
     Setting(
         "uri_limit",

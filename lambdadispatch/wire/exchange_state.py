@@ -26,6 +26,8 @@ class State(StrEnum):
     """The request is complete, the response is not."""
     UPLOADING = "uploading"
     """The response is complete, the request is not."""
+    TUNNELLED = "tunnelled"
+    """The connection has changed its protocol and carries octets that are not read as HTTP."""
     CLOSED = "closed"
     """No further exchange on this connection."""
 
@@ -36,6 +38,7 @@ IDLE: Final = State.IDLE
 OPEN: Final = State.OPEN
 ANSWERING: Final = State.ANSWERING
 UPLOADING: Final = State.UPLOADING
+TUNNELLED: Final = State.TUNNELLED
 CLOSED: Final = State.CLOSED
 
 
@@ -47,6 +50,8 @@ class Step(StrEnum):
     """Begun and ended: a request that has no body."""
     REQUEST_ENDED = "request_ended"
     RESPONSE_ENDED = "response_ended"
+    SWITCHED = "switched"
+    """A 101 answered it: the exchange has become a tunnel, which ends with the connection."""
     LOST = "lost"
 
 
@@ -54,6 +59,7 @@ REQUEST_BEGUN: Final = Step.REQUEST_BEGUN
 REQUEST_WHOLE: Final = Step.REQUEST_WHOLE
 REQUEST_ENDED: Final = Step.REQUEST_ENDED
 RESPONSE_ENDED: Final = Step.RESPONSE_ENDED
+SWITCHED: Final = Step.SWITCHED
 LOST: Final = Step.LOST
 
 TABLE: Final[dict[tuple[State, Step], State]] = {
@@ -63,10 +69,12 @@ TABLE: Final[dict[tuple[State, Step], State]] = {
     (OPEN, RESPONSE_ENDED): UPLOADING,
     (ANSWERING, RESPONSE_ENDED): IDLE,
     (UPLOADING, REQUEST_ENDED): IDLE,
+    (ANSWERING, SWITCHED): TUNNELLED,
     (IDLE, LOST): CLOSED,
     (OPEN, LOST): CLOSED,
     (ANSWERING, LOST): CLOSED,
     (UPLOADING, LOST): CLOSED,
+    (TUNNELLED, LOST): CLOSED,
     (CLOSED, LOST): CLOSED,
 }
 

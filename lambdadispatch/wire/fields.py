@@ -30,7 +30,7 @@ _LINE = re.compile(rb"^(" + TOKEN + rb"):[ \t]*+(" + TEXT + rb")\r\n", re.MULTIL
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 HOP_BY_HOP = frozenset(
-    [b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade"]
+    b"connection http2-settings keep-alive proxy-connection te transfer-encoding upgrade".split()
 )
 """Fields that speak to the next hop alone (RFC 9110 section 7.6.1)."""
 

@@ -24,7 +24,7 @@ from tests.memory.network import MemoryNetwork
 from tests.memory.system import ADMIN, Client, MemoryEndpoints, get
 
 GAUGES = (
-    *("waiting", "running", "starting", "open_instances"),
+    *("waiting", "running", "tunnels", "starting", "open_instances"),
     *("draining_instances", "idle_channels"),
 )
 

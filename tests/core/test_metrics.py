@@ -33,7 +33,7 @@ def state(**pool: int) -> dict[str, Any]:
     counts.invocations["returned"] += 1
     counts.invocations_started = 4
     keys = (
-        *("waiting", "running", "starting", "open_instances"),
+        *("waiting", "running", "tunnels", "starting", "open_instances"),
         *("draining_instances", "idle_channels"),
     )
     now: dict[str, Any] = dict.fromkeys(keys, 0) | pool
@@ -63,7 +63,9 @@ def values(text: str) -> dict[str, dict[tuple[str, ...], float]]:
 
 
 def test_every_count_and_every_gauge_is_there() -> None:
-    one = Reading("0", True, 1, state(waiting=3, running=2, starting=1, open_instances=4))
+    one = Reading(
+        "0", True, 1, state(waiting=3, running=2, tunnels=6, starting=1, open_instances=4)
+    )
     found = values(page(Metrics([one], {}))[1])
     counts = {name: found[f"lambdadispatch_{name}_total"] for name in Counts().as_mapping()}
     requests = counts.pop("requests")
@@ -81,7 +83,7 @@ def test_every_count_and_every_gauge_is_there() -> None:
         "denied": {("reason=bad_proof", "worker=0"): 3},
     }
     gauges = {
-        **{"waiting": 3, "running": 2, "starting": 1, "open_instances": 4},
+        **{"waiting": 3, "running": 2, "tunnels": 6, "starting": 1, "open_instances": 4},
         **{"draining_instances": 0, "idle_channels": 0},
     }
     for name, value in gauges.items():

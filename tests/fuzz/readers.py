@@ -30,6 +30,7 @@ from lambdadispatch.wire.reader import CLOSED, NEED_MORE, End, Event, Limits, Me
 from lambdadispatch.wire.request_reader import RequestReader
 from lambdadispatch.wire.response_reader import ResponseReader
 from lambdadispatch.wire.session import LINE_LIMIT, Message, SessionReader, encode_message
+from lambdadispatch.wire.websocket import FrameScanner
 from tests.fuzz import reference
 
 LIMITS = Limits(head_octets=1024, fields=24)
@@ -211,6 +212,45 @@ def session(data: bytes) -> None:
             assert getattr(failure, "reason", "") == "bad_session_line"
             continue
         assert list(SessionReader().feed(line)) == [message]
+
+
+def frames(data: bytes) -> None:
+    """FrameScanner: the same boundaries for every cut, those that a plain reader finds."""
+    ends = _frame_ends(data)
+    for pieces in pieces_of(data):
+        scanner, passed = FrameScanner(), 0
+        for piece in pieces:
+            # A second one stops at the first boundary of each piece, and finds the same.
+            other = FrameScanner()
+            other.follow(data[:passed])
+            expected = min((end for end in ends if end >= passed), default=len(data)) - passed
+            assert other.follow_to_boundary(piece) == min(expected, len(piece))
+            scanner.follow(piece)
+            passed += len(piece)
+            assert scanner.at_boundary is (passed in ends)
+    closes = [end for end in ends[:-1] if data[end : end + 1] and data[end] & 0x0F == 8]
+    if closes and closes[0] != ends[-1]:
+        scanner = FrameScanner()
+        scanner.follow(data)
+        assert scanner.closing
+
+
+def _frame_ends(data: bytes) -> list[int]:
+    """Where frames end, and the beginning (RFC 6455 section 5.2)."""
+    ends, at = [0], 0
+    while len(data) - at >= 2:
+        length, at = data[at + 1] & 0x7F, at + 2 + (4 if data[at + 1] & 0x80 else 0)
+        octets = {126: 2, 127: 8}.get(length, 0)
+        begins = at - (4 if data[ends[-1] + 1] & 0x80 else 0)
+        if octets:
+            if len(data) < begins + octets:
+                break
+            length = int.from_bytes(data[begins : begins + octets], "big")
+        at += octets + length
+        if at > len(data):
+            break
+        ends.append(at)
+    return ends
 
 
 def payload(data: bytes) -> None:

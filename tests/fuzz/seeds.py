@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 from tests.fuzz import readers, small_readers, whole
@@ -19,6 +20,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "requests": readers.requests,
     "responses": readers.responses,
     "session": readers.session,
+    "frames": readers.frames,
     "payload": readers.payload,
     "front": whole.front,
     "control": whole.control,
@@ -74,7 +76,21 @@ FIELD_VALUES = (
     b"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
 )
 
-TABLES = {"session": SESSION_LINES, "proxy": PROXY_HEADERS, "values": FIELD_VALUES}
+
+FRAMES = (
+    b"\x81\x05hello",
+    b"\x88\x82\x00\x00\x00\x00\x03\xf4",
+    b"\x01\x7e\x00\x81" + bytes(129),
+    b"\x82\xff" + bytes(7) + b"\x90" + b"keys" + b"\x88" * 144,
+    b"\x89\x00",
+)
+
+TABLES = {
+    "session": SESSION_LINES,
+    "proxy": PROXY_HEADERS,
+    "values": FIELD_VALUES,
+    "frames": [b"".join(FRAMES), *(b"".join(pair) for pair in permutations(FRAMES, 2))],
+}
 
 TOKENS = (
     b"\r\n",
@@ -97,6 +113,7 @@ TOKENS = (
     b"Connection: ",
     b"Host: a\r\n",
     b"Upgrade: x\r\n",
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
     b"Expect: 100-continue\r\n",
     b"GET / ",
     b"HTTP/1.1",

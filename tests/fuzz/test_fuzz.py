@@ -12,6 +12,7 @@ EXAMPLES = {
     "requests": 300,
     "responses": 300,
     "session": 200,
+    "frames": 300,
     "payload": 200,
     "channel": 200,
     "proxy": 300,

@@ -19,6 +19,7 @@ INTERIM = "RFC 9110 15.2"
 SYNTAX = "RFC 9112 5"
 LINES = "RFC 9112 2.2"
 CLOSE = "RFC 9112 9.6"
+UPGRADE = "RFC 9110 7.8"
 END = b"0\r\n\r\n"
 SMUGGLED = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled"
 """An answer that nobody asked for."""
@@ -39,7 +40,9 @@ class Broken(NamedTuple):
 
 
 class AnswerCase(NamedTuple):
-    """``ends``: the application closes behind ``raw``; ``method`` is that of the request."""
+    """``ends``: the application closes behind ``raw``; ``method`` is that of the request, and
+    ``upgrades`` whether that asks for a WebSocket.
+    """
 
     name: str
     section: str
@@ -47,6 +50,7 @@ class AnswerCase(NamedTuple):
     expected: Passed | Refused | Broken
     method: bytes = b"GET"
     ends: bool = False
+    upgrades: bool = False
 
 
 def answer(*lines: bytes, body: bytes = b"", first: bytes = b"HTTP/1.1 200 OK") -> bytes:
@@ -76,6 +80,12 @@ def no(
     name: str, section: str, raw: bytes, reason: str = "bad_answer", *, ends: bool = False
 ) -> AnswerCase:
     return AnswerCase(name, section, raw, Refused(reason), ends=ends)
+
+
+def switch(name: str, *extra: bytes, behind: bytes = b"bytes") -> AnswerCase:
+    """A 101 that is bad by these lines, to a request that asked for a WebSocket."""
+    raw = answer(*extra, body=behind, first=b"HTTP/1.1 101 Switching Protocols")
+    return AnswerCase(name, UPGRADE, raw, Refused(), upgrades=True)
 
 
 def lines(name: str, section: str, *extra: bytes) -> AnswerCase:

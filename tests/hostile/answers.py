@@ -17,6 +17,7 @@ from tests.hostile.answer_case import (
     SMUGGLED,
     STATUS,
     SYNTAX,
+    UPGRADE,
     AnswerCase,
     answer,
     broken,
@@ -26,6 +27,7 @@ from tests.hostile.answer_case import (
     ok,
 )
 from tests.hostile.hops import FIELDS_LIMIT, HEAD_LIMIT
+from tests.hostile.upgrades import SWITCHES
 
 FRAMED = [
     ok("declared length", LENGTH, HI),
@@ -262,6 +264,11 @@ INTERIMS = [
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbytes",
     ),
     no("101 with an answer behind it", "RFC 9110 15.2.2", b"HTTP/1.1 101 X\r\n\r\n" + HI),
+    no(
+        "101 to a WebSocket that nobody asked for",
+        UPGRADE,
+        b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + HI,
+    ),
 ]
 
 STATUS_LINES = [
@@ -396,4 +403,4 @@ BODIES = [
     bad_chunk("a folded trailer", b"2\r\nhi\r\n0\r\nX: y\r\n z\r\n\r\n", b"hi"),
 ]
 
-ANSWERS = FRAMED + HEADS + INTERIMS + STATUS_LINES + BAD + BODIES
+ANSWERS = FRAMED + HEADS + INTERIMS + SWITCHES + STATUS_LINES + BAD + BODIES

@@ -33,8 +33,14 @@ BOTH = {
     "empty one, which RFC 9112 3.2 asks for in HTTP/1.1",
     (OTHERWISE, "RFC 9112 9.6"): "what Connection names is passed on, against RFC 9110 7.6.1",
     (OTHERWISE, "RFC 9110 7.6.1"): "fields of the hop are passed on, against RFC 9110 7.6.1",
-    (OTHERWISE, "RFC 9110 7.8"): "Upgrade or HTTP2-Settings is passed on; here it ends, unless it "
-    "is tunnelled",
+    (REFUSED, "RFC 9110 7.8"): "what stands behind a refused upgrade is read as a request; here "
+    "nobody reads it",
+    (
+        OTHERWISE,
+        "RFC 9110 7.8",
+    ): "Upgrade and HTTP2-Settings are passed on as they came (HAProxy) or "
+    "dropped (nginx), and what stands behind is read as a request; here only the protocols of "
+    "`upgrades` are asked for, and nothing is read behind a refusal",
 }
 
 NGINX = {

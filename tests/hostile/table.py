@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.hostile import chunks, codings, fields, hops, lengths, lines
+from tests.hostile import chunks, codings, fields, hops, lengths, lines, upgrades
 
 REQUESTS = [
     *lengths.CASES,
@@ -11,4 +11,5 @@ REQUESTS = [
     *fields.CASES,
     *lines.CASES,
     *hops.CASES,
+    *upgrades.CASES,
 ]

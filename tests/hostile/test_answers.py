@@ -16,6 +16,7 @@ from tests.hostile.rig import RawChannel, Rig, no_content
 from tests.memory.system import Client
 
 LEAST_CASES = 100
+UPGRADES = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
 def ids(case: AnswerCase) -> str:
@@ -64,7 +65,8 @@ def test_answer(rig: Rig, case: AnswerCase, behind: bool) -> None:
     if behind:
         rig.serve_plain()
     (channel,) = rig.channels
-    client = rig.client(case.method + b" /asked HTTP/1.1\r\nHost: a\r\n\r\n")
+    asks = UPGRADES if case.upgrades else b""
+    client = rig.client(case.method + b" /asked HTTP/1.1\r\nHost: a\r\n" + asks + b"\r\n")
     rig.pump()
     expected = case.expected
     if isinstance(expected, Passed):
@@ -95,7 +97,7 @@ def check_refused(client: Client, case: AnswerCase, reason: str) -> None:
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 502 Bad Gateway\r\n"), received
     assert json.loads(body) == {"component": "router", "reason": reason}
-    assert client.lost is None
+    assert (client.lost is not None) is case.upgrades
 
 
 def test_every_kind_of_end_is_in_the_table() -> None:

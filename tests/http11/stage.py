@@ -199,8 +199,8 @@ class RelayStage(ServerStage):
     has the outcomes of each relay begun, ``closed`` why each connection ended.
     """
 
-    def __init__(self, chunk: int | None = None, applications: int = 1) -> None:
-        super().__init__(chunk)
+    def __init__(self, chunk: int | None = None, applications: int = 1, **options: Any) -> None:
+        super().__init__(chunk, **options)
         self.applications: list[Peer] = []
         self.connections: list[ClientConnection] = []
         self.idle: list[ClientConnection] = []

@@ -14,6 +14,7 @@ ALLOWED = {
     (State.OPEN, Step.RESPONSE_ENDED): State.UPLOADING,
     (State.ANSWERING, Step.RESPONSE_ENDED): State.IDLE,
     (State.UPLOADING, Step.REQUEST_ENDED): State.IDLE,
+    (State.ANSWERING, Step.SWITCHED): State.TUNNELLED,
 } | {(state, Step.LOST): State.CLOSED for state in State}
 
 
@@ -41,6 +42,10 @@ def test_an_exchange_ends_when_both_directions_have_in_either_order(order: tuple
         assert state is not State.IDLE
         state = after(state, step)
     assert state is State.IDLE
+
+
+def test_a_tunnel_ends_with_its_connection_only() -> None:
+    assert {step for state, step in TABLE if state is State.TUNNELLED} == {Step.LOST}
 
 
 def test_nothing_leaves_closed() -> None:

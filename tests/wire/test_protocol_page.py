@@ -29,13 +29,25 @@ from lambdadispatch.router.fleet import SPARE_CHANNELS
 from lambdadispatch.router.invocations import CLAIM_SECONDS
 from lambdadispatch.settings import settings_from
 from lambdadispatch.wire.control import CERTIFICATE_NAME, upgrade_request
-from lambdadispatch.wire.heads import RequestHead, ResponseHead, render_own, render_request
+from lambdadispatch.wire.heads import (
+    RequestHead,
+    ResponseHead,
+    render_own,
+    render_request,
+    render_response,
+)
 from lambdadispatch.wire.payload import PROTOCOL, InvokeAnswer, InvokePayload
 from lambdadispatch.wire.proof import CHANNEL, SECRET_OCTETS, SESSION, make_proof, proof_holds
 from lambdadispatch.wire.reader import CHUNK_LINE_LIMIT, DEFAULT_LIMITS, End
 from lambdadispatch.wire.request_reader import RequestReader
 from lambdadispatch.wire.response_reader import ResponseReader
 from lambdadispatch.wire.session import LINE_LIMIT, TEXT_OF, SessionReader, encode_message
+from lambdadispatch.wire.upgrade import (
+    UPGRADES_OF_CHANNELS,
+    Upgrades,
+    switched_to,
+    upgrade_lines,
+)
 from tests.memory.network import MemoryNetwork
 from tests.memory.system import CONTROL, Client
 
@@ -90,6 +102,8 @@ def test_every_example_of_the_page_is_looked_at_here() -> None:
         "client request",
         "channel exchange request",
         "channel exchange answer",
+        "upgrade request",
+        "upgrade answer",
         "messages",
         "certificate name",
     }
@@ -192,6 +206,21 @@ def test_the_example_of_a_response_is_read_to_its_end() -> None:
     assert head.keep_alive
     assert [reader.next_event(), reader.next_event()] == [b"hello", End(())]
     assert not reader.buffered
+
+
+def test_the_example_of_an_upgrade() -> None:
+    """As the router writes the request, and takes the answer."""
+    head = request_of("upgrade request")
+    asked = Upgrades([b"websocket"]).asked(head)
+    assert asked == UPGRADES_OF_CHANNELS.asked(head) == (b"websocket",)
+    assert render_request(head, upgrade_lines(asked)) == on_the_wire("upgrade request")
+    reader = ResponseReader()
+    reader.expect(b"GET")
+    reader.feed(on_the_wire("upgrade answer"))
+    answer = reader.next_event()
+    assert isinstance(answer, ResponseHead)
+    assert switched_to(answer, asked) == b"websocket"
+    assert render_response(answer, None, upgrade_lines(asked)) == on_the_wire("upgrade answer")
 
 
 def test_the_messages_are_read_and_written_as_they_stand() -> None:
