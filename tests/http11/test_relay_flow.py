@@ -153,6 +153,24 @@ def test_a_request_waits_without_its_body_until_a_connection_is_free() -> None:
     assert stage.application.requests()[1:] == [bytes(LARGE), "end", "more"]
 
 
+def test_interim_answers_without_end_are_held_back_too() -> None:
+    stage = RelayStage()
+    client = stage.client()
+    client.transport.pauseProducing()
+    client.send(GET)
+    stage.pump()
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    pusher = downloading(stage, hint, hint * (LARGE // len(hint)))
+    assert pusher.sent < ON_THE_WAY
+    assert not stage.reads(side(stage, APPLICATION, "client"))
+    client.transport.resumeProducing()
+    stage.pump()
+    stage.application.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+    stage.pump()
+    assert stage.outcomes == [[RelayOutcome.ANSWERED]]
+    assert client.received.count(hint) == LARGE // len(hint) + 1
+
+
 def test_the_next_request_of_a_slow_client_waits_until_it_has_read() -> None:
     """What it has not read of the first answer would stand in its way, and hold the connection."""
     stage = RelayStage()

@@ -263,6 +263,13 @@ class ClientGoneTests(SystemCase):
         self.assertEqual(self.pool["running"], 0)
         self.assertEqual(self.outcomes(), {"client_gone": 1})
 
+    def test_who_ends_its_side_of_the_connection_has_left(self) -> None:
+        client = self.ask(get("/x"))
+        client.transport.loseWriteConnection()
+        self.network.pump()
+        self.assertEqual(self.call.lost, "client_gone")
+        self.assertEqual((client.received, self.outcomes()), (b"", {"client_gone": 1}))
+
     def test_while_it_is_answered(self) -> None:
         self.ask(get("/x"))
         self.call.begin()
