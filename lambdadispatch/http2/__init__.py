@@ -12,7 +12,9 @@ instance as one of HTTP/1.1.
 * ``frames`` finds where frames end, so that the library gets one at a time. Given many at once it
   forgets, for an error in one, what those before it brought; a request then exists or not by how
   the network cut it up. It also buffers a frame of any length before it refuses it.
+* ``watch`` is what the sweep sees, once a second: what comes or is taken too slowly.
 * ``allowances`` bounds what costs the server and brings nobody anything: resets, pings, settings.
+* ``rules`` is what the connections of a server share.
 * ``library`` is what the library is told and what is taken out of its hands.
 
 What it is held to is as for HTTP/1.1: a request's head passes the same reader (``wire.
