@@ -118,8 +118,11 @@ class Request(server.Request):
         return getattr(self, "channel", None)
 
     def head_received(self, head: RequestHead) -> None:
-        """Take the fields of the head."""
-        for name, value in head.fields.pairs:
+        """Take the fields of the head, but for what asks for an upgrade: there is none here, and
+        resources that see it try to take the connection over.
+        """
+        fields = head.fields
+        for name, value in fields.end_to_end if fields.upgrade else fields.pairs:
             self.requestHeaders.addRawHeader(name, value)
         self.parseCookies()  # type: ignore[no-untyped-call]
 

@@ -23,6 +23,16 @@ class StockTests(WebCase):
         self.assertEqual(answer.field("Content-Type"), "text/html")
         self.assertEqual(self.rig.ended, 1)
 
+    def test_a_request_for_an_upgrade_is_an_ordinary_one(self) -> None:
+        def seen(request: server.Request) -> bytes:
+            names = sorted(name for name, _ in request.requestHeaders.getAllRawHeaders())
+            return b" ".join(names).lower()
+
+        self.page("here", seen)
+        asks = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
+        answer = self.get("/here", *asks)
+        self.assertEqual((answer.status, answer.body), (200, b"host sec-websocket-key"))
+
     def test_one_connection_serves_one_request_after_another(self) -> None:
         self.page("here", lambda request: request.uri)
         client = self.rig.ask(request("GET", "/here?1") + request("GET", "/here?2"))

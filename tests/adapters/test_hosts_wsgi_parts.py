@@ -93,6 +93,12 @@ class EnvironTests(TestCase):
         self.assertNotIn("HTTP_X_USER", environ("/", "Host: a", "X_User: root"))
         self.assertNotIn("CONTENT_LENGTH", environ("/", "Host: a", "Content_Length: 9"))
 
+    def test_a_request_for_an_upgrade_is_an_ordinary_one(self) -> None:
+        asks = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
+        self.assertEqual(environ("/", "Host: a", *asks)["HTTP_SEC_WEBSOCKET_KEY"], "k")
+        self.assertNotIn("HTTP_UPGRADE", environ("/", "Host: a", *asks))
+        self.assertNotIn("HTTP_CONNECTION", environ("/", "Host: a", *asks))
+
 
 class Counter:
     """Counts calls."""
