@@ -62,7 +62,7 @@ class ParentCase(SynchronousTestCase):
             local,
             lambda reason, code: self.failures.append((reason, code)),
             self.open,
-            self.read,
+            files=self.read,
         )
         return self.parent
 

@@ -14,7 +14,7 @@ from tests.fuzz import reference
 from tests.fuzz.readers import LIMITS, SMALL, messages_of, same_for_every_cut
 from tests.hostile.messages import Message, split
 from tests.hostile.rig import Rig
-from tests.memory.system import CONTROL, Client
+from tests.memory.system import CONTROL, WITH_TLS, Client
 
 USES = 200
 """A system serves so many inputs before it makes room for a new one."""
@@ -37,7 +37,10 @@ class Bench:
         if rig is None or uses >= USES:
             if rig is not None:
                 rig.end()
-            rig, uses = Rig(chunk, head_limit=LIMITS.head_octets, header_count_limit=24), 0
+            rig, uses = (
+                Rig(chunk, head_limit=LIMITS.head_octets, header_count_limit=24, **WITH_TLS),
+                0,
+            )
         self._rigs[chunk] = (rig, uses + 1)
         return rig
 

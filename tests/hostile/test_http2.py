@@ -36,7 +36,7 @@ from tests.hostile.http2_frames import (
 from tests.hostile.http2_requests import HTTP2_REQUESTS, SMUGGLED
 from tests.hostile.messages import Message
 from tests.hostile.rig import Rig
-from tests.memory.system import FRONT
+from tests.memory.system import FRONT, WITH_TLS
 
 LEAST_CASES = 120
 LAST = 7
@@ -49,7 +49,7 @@ def of(kind: type) -> list[Case]:
 
 @pytest.fixture(params=[None, 1], ids=["whole", "byte by byte"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    rig = Rig(request.param, head_limit=HEAD_LIMIT, header_count_limit=FIELDS_LIMIT)
+    rig = Rig(request.param, head_limit=HEAD_LIMIT, header_count_limit=FIELDS_LIMIT, **WITH_TLS)
     yield rig
     rig.end()
 

@@ -7,12 +7,15 @@ from typing import Any
 
 from tests.memory.http2_client import Http2Client, Response
 from tests.memory.link import Link
-from tests.memory.system import FRONT
+from tests.memory.system import FRONT, WITH_TLS, System
 from tests.memory.system_case import SystemCase
 
 
 class Http2Case(SystemCase):
     """``connect`` makes a client with whom HTTP/2 was agreed; ``ask`` has one ask."""
+
+    def build(self, cold_start: float = 0.0, **settings: Any) -> System:
+        return super().build(cold_start, **WITH_TLS | settings)
 
     def connect(self, window: int = 65535, *, takes: bool = True) -> Http2Client:
         client = Http2Client(window, takes=takes)

@@ -25,6 +25,7 @@ from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.router.compose import Chances, Parts, compose
 from lambdadispatch.router.fleet import Starter
 from lambdadispatch.router.service import RouterService
+from lambdadispatch.router.tls_files import TlsMaterial
 from lambdadispatch.settings import PoolSettings, Settings, settings_from
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
 from tests.memory.network import MemoryNetwork
@@ -33,6 +34,9 @@ BEGINNING = datetime(2026, 3, 2, tzinfo=UTC)
 """A Monday: the time of day when the test clock shows 0."""
 
 FRONT, CONTROL, ADMIN = 5002, 5001, 5000
+
+WITH_TLS = {"tls_port": 5443, "tls_certificate": "certificate.pem", "tls_key": "key.pem"}
+"""Settings of a front that offers HTTP/2; no such files are read."""
 
 
 class Client(Protocol):
@@ -154,7 +158,8 @@ class MemoryEndpoints:
         return self._network.listen_endpoint(port, interface or "127.0.0.1")
 
     def tls(self, port: int, interface: str, pair: KeyAndCertificate, *_: Any, **__: Any) -> Any:
-        raise AssertionError("the in-memory network has no TLS")
+        """In clear: who connects says what TLS would have agreed on."""
+        return self.tcp(port, interface)
 
 
 class MemoryBackend:
@@ -207,6 +212,7 @@ class System:
             self.backend,
             lambda: KeyAndCertificate(b"", b""),
             self.failures.append,
+            files=lambda: TlsMaterial(front=KeyAndCertificate(b"", b"")),
         )
         self.service.privilegedStartService()
         self.service.startService()
