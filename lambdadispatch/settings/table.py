@@ -160,12 +160,6 @@ SETTINGS = (
         ),
         "Port instances call back to in clear text, of worker i this + i; 0 picks free ones.",
     ),
-    Setting(
-        "control_tls_port",
-        kinds.whole(0, 65535, off=True),
-        Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
-        "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
-    ),
     *CONTROL_TLS,
     Setting(
         "control_connection_limit",

@@ -1,9 +1,9 @@
-"""The rows of the table that are about certificates."""
+"""The rows of the table that are about TLS."""
 
 from __future__ import annotations
 
 from lambdadispatch.settings import kinds
-from lambdadispatch.settings.setting import Setting
+from lambdadispatch.settings.setting import Derived, Setting
 
 FRONT_TLS = (
     Setting(
@@ -29,6 +29,12 @@ FRONT_TLS = (
 """Of the clients' port."""
 
 CONTROL_TLS = (
+    Setting(
+        "control_tls_port",
+        kinds.whole(0, 65535, off=True),
+        Derived("5003, off with local", ("local",), lambda v: None if v["local"] else 5003),
+        "Port instances call back to over TLS, of worker i this + i; 0 picks free ones.",
+    ),
     Setting(
         "control_tls_certificate",
         kinds.pem_file(),
