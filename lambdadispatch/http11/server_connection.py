@@ -131,6 +131,9 @@ class ServerConnection(ServedConnection):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
+        # It may hold the exchange, which holds this: only the garbage collector, which looks
+        # seldom, would undo that ring.
+        self._pace = None
         if self._successor is not None:
             self._successor.connectionLost(reason or Failure(ConnectionDone()))
             return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
-from lambdadispatch.http11.pace import GRACE_SWEEPS, ConnectionLimits
+from lambdadispatch.http11.pace import GRACE_SWEEPS, ConnectionLimits, Pace
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.http11.server_connection import ServerConnection
 from lambdadispatch.http11.server_exchange import ServerExchange
@@ -151,6 +153,23 @@ def test_a_body_must_keep_pace(octets: int) -> None:
     trickle(stage, client, octets, 2)
     assert_late(stage, client, "body_too_slow")
     assert sink.lost == ["body_too_slow"]
+
+
+def test_a_connection_that_is_gone_holds_its_exchange_no_more() -> None:
+    """Else each holds the other until the garbage collector looks, which is seldom."""
+    stage = slow_stage()
+    client = stage.client(POST)
+    exchange = stage.exchanges[0]
+    exchange.take(Body())
+    connection = exchange.connection
+    trickle(stage, client, 0, GRACE_SWEEPS + 2)
+    assert_late(stage, client, "body_too_slow")
+    client.transport.loseConnection()
+    stage.pump()
+    assert stage.server.connections == set()
+    held = gc.get_referents(connection)
+    within = [each for pace in held if isinstance(pace, Pace) for each in gc.get_referents(pace)]
+    assert not any(each is exchange for each in (*held, *within))
 
 
 def test_a_body_that_keeps_pace_may_take_for_ever() -> None:
