@@ -8,42 +8,39 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
 
+from lambda_side.channels import ChannelConnection
 from lambda_side.hosts.child import ChildHost
 from lambda_side.hosts.host import Host
 from lambda_side.hosts.port import PortHost
 from lambda_side.hosts.web import WebHost
 from lambdadispatch.http11.server import HttpServer
-from lambdadispatch.http11.server_connection import ServerConnection
 from tests.adapters.hosts_rig import Client, HostCase, Rig, ScriptedApp, request
 from tests.adapters.hosts_wsgi_rig import WsgiCase, hello
 from tests.adapters.test_hosts_child import ChildClock
-from tests.memory.network import MemoryNetwork
 
 PORT = 3001
 PUT = request("PUT", "/", "Content-Length: 4") + b"body"
 
 
-class Listener(ServerConnection):
-    """A channel whose router hears what is declined, and cuts it."""
-
-    def __init__(self, server: HttpServer, reasons: list[str], network: MemoryNetwork) -> None:
-        super().__init__(server)
-        self._reasons = reasons
-        self._clock = network.clock
-
-    def decline(self, reason: str) -> bool:
-        self._reasons.append(reason)
-        self._clock.callLater(0, self.transport.abortConnection)
-        return True
-
-
 class DecliningRig(Rig):
-    """``declined`` are the reasons that the router has heard."""
+    """Its connections are channels, whose router hears what is declined and cuts them.
+
+    ``declined`` are the reasons that it has heard.
+    """
 
     def __init__(self, make_host: Callable[[Rig], Host]) -> None:
         super().__init__(make_host)
         self.declined: list[str] = []
-        self.server._make = lambda server: Listener(server, self.declined, self.network)
+        self.server._make = self.channel
+
+    def channel(self, server: HttpServer) -> ChannelConnection:
+        def decline(nonce: str, reason: str) -> bool:
+            self.declined.append(reason)
+            self.clock.callLater(0, connection.transport.abortConnection)
+            return True
+
+        connection = ChannelConnection(server, decline)
+        return connection
 
 
 class TurningAwayCase(HostCase):
