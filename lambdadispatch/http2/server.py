@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.interfaces import IProtocolNegotiationFactory
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from lambdadispatch.http2.negotiated import H2, NegotiatedConnection
 from lambdadispatch.http2.rules import Http2Rules
@@ -15,7 +15,6 @@ OFFERED: Final = (H2, b"http/1.1")
 """In the order in which they are preferred."""
 
 
-@implementer(IProtocolNegotiationFactory)
 class NegotiatingServer(HttpServer):
     """An HttpServer whose TLS transports offer h2 and http/1.1; ``options`` are HttpServer's."""
 
@@ -30,3 +29,6 @@ class NegotiatingServer(HttpServer):
     def acceptableProtocols(self) -> list[bytes]:
         """Twisted: what may be agreed on by ALPN, best first."""
         return list(OFFERED)
+
+
+classImplements(NegotiatingServer, IProtocolNegotiationFactory)
