@@ -37,6 +37,7 @@ COMPILED = [
     "lambdadispatch/http2/writing.py",
     "lambdadispatch/http2/connection.py",
     "lambdadispatch/http2/negotiated.py",
+    "lambdadispatch/http2/server.py",
     "lambdadispatch/front/admission.py",
     "lambdadispatch/front/answers.py",
     "lambdadispatch/front/forwarding.py",
