@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.interfaces import IProtocolNegotiationFactory
@@ -13,6 +14,7 @@ from lambdadispatch.http11.pace import NO_LIMITS, Admission, ConnectionLimits
 from lambdadispatch.http11.server import HttpServer
 from lambdadispatch.wire.fields import NameSet
 from lambdadispatch.wire.reader import DEFAULT_LIMITS, Limits
+from lambdadispatch.wire.upgrade import NO_UPGRADES, Upgrades
 
 OFFERED: Final = (H2, b"http/1.1")
 """In the order in which they are preferred."""
@@ -31,6 +33,8 @@ class NegotiatingServer(HttpServer):
         connection_limits: ConnectionLimits = NO_LIMITS,
         admission: Admission | None = None,
         answer_names: NameSet | None = None,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
+        upgrades: Upgrades = NO_UPGRADES,
     ) -> None:
         super().__init__(
             rules.on_request,
@@ -41,6 +45,8 @@ class NegotiatingServer(HttpServer):
             admission=admission,
             answer_names=answer_names,
             make=lambda server: NegotiatedConnection(server, rules),
+            later=later,
+            upgrades=upgrades,
         )
 
     def acceptableProtocols(self) -> list[bytes]:
