@@ -22,6 +22,7 @@ COMPILED = [
     "lambdadispatch/http11/sinks.py",
     "lambdadispatch/http11/pace.py",
     "lambdadispatch/http11/server.py",
+    "lambdadispatch/http11/watched_connection.py",
     "lambdadispatch/http11/server_connection.py",
     "lambdadispatch/http11/server_exchange.py",
     "lambdadispatch/http11/client.py",

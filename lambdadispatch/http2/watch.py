@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lambdadispatch.http2.exchange import NO_ERROR
 from lambdadispatch.http11.pace import Pace, body_too_slow
-from lambdadispatch.http11.server_connection import LINGER_SWEEPS
+from lambdadispatch.http11.watched_connection import LINGER_SWEEPS
 
 if TYPE_CHECKING:
     from lambdadispatch.http2.connection import Http2Connection

@@ -9,8 +9,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from lambdadispatch.http11.server_connection import LINGER_SWEEPS
 from lambdadispatch.http11.server_exchange import DISCARDED_OCTETS
+from lambdadispatch.http11.watched_connection import LINGER_SWEEPS
 from lambdadispatch.wire.heads import response
 from tests.http11.stage import FRONT, Body, HalfClosingPeer, Peer, ServerStage
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lambdadispatch.http11.pace import ConnectionLimits
-from lambdadispatch.http11.server_connection import HELD_OCTETS, LINGER_SWEEPS
+from lambdadispatch.http11.server_connection import HELD_OCTETS
 from lambdadispatch.http11.server_exchange import ServerExchange
+from lambdadispatch.http11.watched_connection import LINGER_SWEEPS
 from tests.http11.stage import Pusher, ServerStage
 
 GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -6,7 +6,8 @@ import pytest
 
 from lambdadispatch.http11.outcomes import RelayOutcome
 from lambdadispatch.http11.pace import ConnectionLimits
-from lambdadispatch.http11.server_connection import HELD_OCTETS, LINGER_SWEEPS
+from lambdadispatch.http11.server_connection import HELD_OCTETS
+from lambdadispatch.http11.watched_connection import LINGER_SWEEPS
 from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.upgrade import Upgrades
 from tests.http11.stage import Peer, Pusher, RelayStage
