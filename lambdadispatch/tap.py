@@ -220,31 +220,44 @@ def _end(reactor: Any, reason: str, code: int, tell: Callable[[], None]) -> None
 
 
 def _end_in_order(reactor: Any, service: RouterService | ParentService) -> None:
-    _end_by_signals(reactor, service)
+    end = Ending(reactor, service)
+    end.by_signals()
     # Again when it runs: the reactor puts its own in their place as it begins to.
-    reactor.callWhenRunning(_end_by_signals, reactor, service)
+    reactor.callWhenRunning(end.by_signals)
     # What is there by now stays: the garbage collector need not look at it again and again.
     reactor.callWhenRunning(gc.freeze)
     # What comes and goes with a request lets go of itself: looking for cycles finds next to none.
     gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
-def _end_by_signals(reactor: Any, service: RouterService | ParentService) -> None:
+class Ending:
     """SIGTERM and SIGINT end the service, a second one without waiting for anything.
 
     In place of the reactor's own, after which twistd ends itself by the same signal: to be told to
-    stop, and to stop in order, is no failure.
+    stop, and to stop in order, is no failure. Only signals are counted: to a worker that the parent
+    has told to drain, the signal that systemd sends to each process is the first.
     """
 
-    def end(number: int) -> None:
-        log.info("received {signal}", signal=signal.Signals(number).name)
-        try:
-            reactor.stop()
-        except ReactorNotRunning:
-            service.hurry()
+    def __init__(self, reactor: Any, service: RouterService | ParentService) -> None:
+        self._reactor = reactor
+        self._service = service
+        self._told = False
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: reactor.callFromThread(end, number))
+    def by_signals(self) -> None:
+        """Take the signals over."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._received)
+
+    def _received(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._end, number)
+
+    def _end(self, number: int) -> None:
+        log.info("received {signal}", signal=signal.Signals(number).name)
+        told, self._told = self._told, True
+        with suppress(ReactorNotRunning):  # it stops already
+            self._reactor.stop()
+        if told:
+            self._service.hurry()
 
 
 def _reload_by_signal(reactor: Any, service: RouterService | ParentService) -> None:

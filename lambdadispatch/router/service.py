@@ -49,8 +49,12 @@ class Backend(Protocol):
 
 
 def announce(ports: Mapping[str, int | None], settings: Settings) -> None:
-    """Say that a router with local functions serves, on one of these ports."""
+    """Say that a router with local functions serves, on one of these ports; one that drains has
+    none of them any more.
+    """
     scheme, name = ("http", "port") if "port" in ports else ("https", "tls-port")
+    if name not in ports:
+        return
     url = f"{scheme}://localhost:{ports[name]}"
     if settings.routes:
         count = len(pools_of(settings))

@@ -247,6 +247,20 @@ def test_all_drain_and_nothing_is_lost(number: int, whole_group: bool) -> None:
         assert len(router.find(r"worker \d: stopped")) == 2
 
 
+def test_a_signal_to_workers_that_drain_by_order_is_not_the_second() -> None:
+    with serving(*TWO) as router:
+        answers = all_at_once(router.port, ["/delay?ms=3000"] * 40)
+        until(lambda: running(router) == 40, "all run")
+        processes = pids(router)
+        router.send(signal.SIGTERM)
+        until(lambda: len(router.find(r"worker \d: draining")) == 2, "both drain")
+        for pid in processes:
+            os.kill(pid, signal.SIGTERM)
+        assert statuses(answers) == {200: 40}
+        assert router.wait() == 0
+        assert len(router.find(r"worker \d: received SIGTERM")) == 2
+
+
 def test_a_second_signal_cuts_what_runs_in_every_worker() -> None:
     with serving(*TWO, "--drain-timeout", "600") as router:
         answers = all_at_once(router.port, ["/delay?ms=60000"] * 40)
