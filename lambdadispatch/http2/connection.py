@@ -296,7 +296,7 @@ class Http2Connection(ServedConnection):
             return
         code = PROTOCOL_ERROR if error.status == 400 else NO_ERROR
         if exchange.answer_begun:
-            self.reset(exchange, code or CANCEL)
+            self.reset(exchange, code if exchange.sent else code or CANCEL)
         else:
             exchange.reset_code = code
             self._rules.on_refused(exchange, error)

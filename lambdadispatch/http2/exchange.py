@@ -133,8 +133,10 @@ class StreamExchange(Exchange):
 
     @property
     def awaits_body(self) -> bool:
-        """Whether more of the body should come: somebody takes it, and has taken all there is."""
-        if self.request_ended or self.answer_begun or self.discarding:
+        """Whether more of the body should come: somebody takes it, has taken all there is, and no
+        answer is under way.
+        """
+        if self.request_ended or self.discarding or (self.answer_begun and not self.sent):
             return False
         return self.takes_body and not self.holds_back and not self._held
 

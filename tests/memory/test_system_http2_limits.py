@@ -144,6 +144,22 @@ class RestTests(Http2Case):
         self.advance(5)
         self.assertEqual((answer.body, answer.reset), (b"now", None))
 
+    def test_the_rest_of_a_body_that_is_taken_has_to_keep_pace_after_the_answer(self) -> None:
+        """Else an octet now and then would hold the channel for as long as the client likes."""
+        self.build(body_rate_minimum=10, idle_timeout=60)
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"POST", body=b"a", end=False)
+        self.call.respond(b"early")
+        self.network.pump()
+        self.assertEqual((answer.body, answer.ended), (b"early", True))
+        for _ in range(25):
+            self.advance(1)
+            if answer.reset is None:
+                self.more(client, answer, b"x")
+        self.assertEqual(answer.reset, 0)
+        self.assertEqual((self.call.lost, self.outcomes()), ("client_gone", {"answered": 1}))
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+
     def test_an_early_answer_does_not_end_the_upload(self) -> None:
         self.build(body_rate_minimum=0)
         client = self.connect()
@@ -344,6 +360,24 @@ class FloodTests(Http2Case):
 
     def test_empty_settings(self) -> None:
         self.assert_calm(frame(4))
+
+    def test_settings_that_mean_nothing_are_not_kept(self) -> None:
+        """A client may send any of 65,536: each kept would be memory, and a look at each SETTINGS
+        to come.
+        """
+        self.build()
+        client = self.connect()
+        for first in range(256, 60000, 2000):
+            unknown = [number.to_bytes(2, "big") + b"abcd" for number in range(first, first + 2000)]
+            client.transport.write(frame(4, payload=b"".join(unknown)))
+        client.transport.write(frame(4, payload=b"\x00\x04\x00\x00\x00\x05"))
+        self.network.pump()
+        (served,) = self.system.parts.front.connections
+        assert isinstance(served, Http2Connection)
+        kept = served._state.remote_settings
+        self.assertLess(len(kept), 16)
+        self.assertEqual(kept.initial_window_size, 5)
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
 
     def test_windows(self) -> None:
         self.assert_calm(frame(8, payload=b"\x00\x00\x00\x01"))
