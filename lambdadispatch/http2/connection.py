@@ -40,7 +40,7 @@ from lambdadispatch.http2.exchange import (
     StreamExchange,
 )
 from lambdadispatch.http2.frames import FrameSplitter, Piece
-from lambdadispatch.http2.library import Http2State, goaway
+from lambdadispatch.http2.library import Http2State, block_limit, goaway
 from lambdadispatch.http2.rules import Http2Rules
 from lambdadispatch.http2.watch import Watch
 from lambdadispatch.http2.writing import Writing
@@ -66,6 +66,8 @@ ENHANCE_YOUR_CALM: Final = 0xB
 
 UNCALM: Final = "too_many_frames"
 """Why exchanges end when a client has used up what it may ask for."""
+TOO_LARGE: Final = "head_too_large"
+"""Why exchanges end when a head was begun that is far over its limit."""
 BROKEN: Final = "protocol_error"
 """Why exchanges end when their connection has broken the rules of HTTP/2."""
 
@@ -83,6 +85,7 @@ class Http2Connection(ServedConnection):
         self.idle_since = server.sweeps
         self._rules = rules
         self.splitter = FrameSplitter()
+        self._block_limit = block_limit(server.limits)
         self._state: Any = Http2State(rules.streams, server.limits)
         self._allowances = Allowances()
         self.writing = Writing(
@@ -188,6 +191,10 @@ class Http2Connection(ServedConnection):
             return
         if piece.last and not self._allowances.afford(piece, known=piece.stream in self.exchanges):
             self._break(UNCALM, ENHANCE_YOUR_CALM)
+            return
+        if self.splitter.in_block and self.splitter.block > self._block_limit:
+            # The library would keep up to 64 frames before it looks at them.
+            self._break(TOO_LARGE, ENHANCE_YOUR_CALM)
             return
         try:
             came = self._state.receive_data(piece.octets)

@@ -292,6 +292,18 @@ class HeadTests(Http2Case):
         self.assertEqual(client.goaway, (1, 0))
         self.assertIsNotNone(client.lost)
 
+    def test_continuations_of_a_head_far_over_its_limit(self) -> None:
+        """It is not kept until it is whole, for beside another stream it may take its time."""
+        self.build(head_limit=4096)
+        client = self.connect()
+        answer = self.begin(client, b"/x")
+        client.transport.write(frame(1, 0, 3, bytes(16384)) + frame(9, 0, 3, bytes(16384)) * 3)
+        self.network.pump()
+        self.assertEqual(client.goaway, (CALM, 1))
+        self.assertEqual((answer.status, self.call.lost), (0, "client_gone"))
+        self.assertEqual(self.outcomes("refused_connections"), {"head_too_large": 1})
+        self.assertEqual(self.outcomes(), {"bad_request": 1})
+
     def test_fields_that_unpack_to_much(self) -> None:
         self.build(head_limit=4096)
         client = self.connect()
