@@ -35,6 +35,7 @@ COMPILED = [
     "lambdadispatch/http2/rules.py",
     "lambdadispatch/http2/exchange.py",
     "lambdadispatch/http2/watch.py",
+    "lambdadispatch/http2/windows.py",
     "lambdadispatch/http2/writing.py",
     "lambdadispatch/http2/connection.py",
     "lambdadispatch/http2/negotiated.py",

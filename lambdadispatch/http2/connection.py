@@ -43,6 +43,7 @@ from lambdadispatch.http2.frames import FrameSplitter, Piece
 from lambdadispatch.http2.library import Http2State, block_limit, goaway
 from lambdadispatch.http2.rules import Http2Rules
 from lambdadispatch.http2.watch import Watch
+from lambdadispatch.http2.windows import Windows
 from lambdadispatch.http2.writing import Writing
 from lambdadispatch.http11.exchange import (
     CLIENT_GONE,
@@ -56,11 +57,7 @@ from lambdadispatch.wire.request_pairs import request_from, trailers_from
 log = Logger()
 
 HELD_OCTETS: Final = 65536
-WINDOW_STEP: Final = 32768
-"""A window is opened again when so much of it was used."""
-CONNECTION_WINDOW: Final = 1 << 20
 
-FLOW_CONTROL_STEP: Final = CONNECTION_WINDOW // 2
 FRAME_SIZE_ERROR: Final = 0x6
 ENHANCE_YOUR_CALM: Final = 0xB
 
@@ -91,11 +88,11 @@ class Http2Connection(ServedConnection):
         self.writing = Writing(
             self._state, self._write, self._allowances.data_passed, self._response_sent
         )
+        self.windows = Windows(self._state, self._write)
         self._requests_left = server.connection_limits.requests
         self._busy = False
         self._closing = False
         self.closed = False
-        self._unopened = 0
         self._unread = 0
         self._paused = False
         self.drained = 0
@@ -122,7 +119,7 @@ class Http2Connection(ServedConnection):
             return
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
-        self._state.increment_flow_control_window(CONNECTION_WINDOW)
+        self.windows.begin()
         self._write()
 
     def dataReceived(self, data: bytes) -> None:
@@ -249,10 +246,7 @@ class Http2Connection(ServedConnection):
 
     def _body_came(self, event: events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
-        self._unopened += size
-        if self._unopened >= FLOW_CONTROL_STEP:
-            self._state.increment_flow_control_window(self._unopened)
-            self._unopened = 0
+        self.windows.came(size)
         exchange = self.exchanges.get(event.stream_id or 0)
         if exchange is None:
             return
@@ -323,11 +317,7 @@ class Http2Connection(ServedConnection):
 
     def open_window(self, number: int, octets: int) -> int:
         """So many octets of the body on a stream were taken; how many are left to be told."""
-        if octets < WINDOW_STEP or self.closed:
-            return octets
-        self._state.increment_flow_control_window(octets, number)
-        self._write()
-        return 0
+        return octets if self.closed else self.windows.taken(number, octets)
 
     def reset(self, exchange: StreamExchange, code: int) -> None:
         """End the stream alone, with one of the codes of RFC 9113 section 7."""
@@ -354,6 +344,8 @@ class Http2Connection(ServedConnection):
         """Nothing more will be read or sent on its stream."""
         exchange.gone = True
         self.writing.forget(exchange)
+        self.windows.give_back(exchange.widened)
+        exchange.widened = 0
         if self.exchanges.pop(exchange.number, None) is not None:
             self.idle_since = self.server.sweeps
         if ends:
