@@ -33,6 +33,7 @@ COMPILED = [
     "lambdadispatch/http2/allowances.py",
     "lambdadispatch/http2/frames.py",
     "lambdadispatch/http2/rules.py",
+    "lambdadispatch/http2/reading.py",
     "lambdadispatch/http2/exchange.py",
     "lambdadispatch/http2/watch.py",
     "lambdadispatch/http2/windows.py",

@@ -9,6 +9,7 @@ instance as one of HTTP/1.1.
 * ``connection`` takes the library's events, ``writing`` sends what streams have to send, fairly.
 * ``exchange`` is one stream: its body held until somebody takes it, its answer held until the
   windows allow it.
+* ``reading`` takes what arrives, so much in a turn of the loop.
 * ``frames`` finds where frames end, so that the library gets one at a time. Given many at once it
   forgets, for an error in one, what those before it brought; a request then exists or not by how
   the network cut it up. It also buffers a frame of any length before it refuses it.

@@ -73,8 +73,13 @@ class FrameSplitter:
         return self.under_way > 0 and self._kind != DATA
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived; what was fed before has been given out."""
-        self._data, self._at = data, 0
+        """Take what arrived."""
+        self._data, self._at = (self._data[self._at :] + data if self.has_more else data), 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether not all that was fed has been given out."""
+        return self._at < len(self._data)
 
     def next_piece(self) -> Piece | None:
         """The next piece, None when there is no more.

@@ -6,9 +6,10 @@ from typing import Any
 
 from lambdadispatch.http2.allowances import OTHERS, RESETS
 from lambdadispatch.http2.connection import HELD_OCTETS, Http2Connection
+from lambdadispatch.http2.reading import FRAMES_OF_A_TURN
 from tests.memory.http2_case import Http2Case
 from tests.memory.http2_client import Http2Client
-from tests.memory.system import FRONT
+from tests.memory.system import FRONT, Client, get
 
 CALM = 0xB
 REFUSED = 7
@@ -418,6 +419,31 @@ class FloodTests(Http2Case):
         self.network.pump()
         self.assertIsNone(client.goaway)
 
+    def test_many_requests_in_one_read_do_not_hold_up_others(self) -> None:
+        """They are answered at once, so nothing but turns of the loop bounds them."""
+        self.build(front_health_path="/health")
+        client = Http2Client()
+        self.network.connect(client, FRONT, agreed=b"h2")
+        # Before it has heard of the limit.
+        answers = [client.ask(b"/health") for _ in range(1000)]
+        other = Client()
+        self.network.connect(other, FRONT)
+        other.transport.write(get("/health"))
+        taken: list[int] = []
+
+        def received(data: bytes) -> None:
+            (served,) = [
+                each
+                for each in self.system.parts.front.connections
+                if isinstance(each, Http2Connection)
+            ]
+            taken.append(served._state.highest_inbound_stream_id // 2)
+
+        other.dataReceived = received  # type: ignore[method-assign]
+        self.network.pump()
+        self.assertEqual({each.body for each in answers}, {b"ok\n"})
+        self.assertLessEqual(taken[0], 3 * FRAMES_OF_A_TURN)
+
     def test_rapid_resets(self) -> None:
         self.build(max_concurrent_count=100)
         client = self.connect()
@@ -478,7 +504,7 @@ class FloodTests(Http2Case):
         assert isinstance(served, Http2Connection)
         self.assertTrue(served.writing.slow)
         asked = 0
-        while not served._paused:
+        while not served.reading.paused:
             asked += 1
             self.assertLess(asked, 10)
             client.transport.write(PING * 1500)
