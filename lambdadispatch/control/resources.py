@@ -18,12 +18,11 @@ from lambdadispatch.http11.resource import ResourceRequest
 from lambdadispatch.wire.control import NONCE_FIELD, PROOF_FIELD, UPGRADES
 from lambdadispatch.wire.fields import Fields
 from lambdadispatch.wire.heads import response
+from lambdadispatch.wire.printable import printable
 from lambdadispatch.wire.proof import CHANNEL, SESSION
 
 log = Logger()
 
-NAME_SHOWN: Final = 128
-"""Characters of an instance's name that are logged: it may be the peer's."""
 JSON: Final = (b"Content-Type", b"application/json")
 
 Successor = Callable[[Claim, str], stream.Successor]
@@ -70,7 +69,7 @@ class Denials:
         log.warn(
             "a {purpose} of instance {instance} from {peer} was denied: {denial}",
             purpose=purpose,
-            instance=_shown(name),
+            instance=printable(name),
             peer=exchange.peer,
             denial=reason,
         )
@@ -177,12 +176,6 @@ class UpgradeResource(Resource):
 
     def _deny(self, request: ResourceRequest, status: int, reason: str) -> bytes:
         return self._denials.tell(request, status, reason, self._purpose, self._instance)
-
-
-def _shown(name: str) -> str:
-    """A peer's text as it may stand in a log: no line ends, no control characters."""
-    short = name[:NAME_SHOWN]
-    return short if short.isprintable() else ascii(short)
 
 
 def _only(fields: Fields, name: bytes) -> str:

@@ -39,10 +39,12 @@ from lambdadispatch.http2.exchange import (
     REFUSED_STREAM,
     StreamExchange,
 )
-from lambdadispatch.http2.frames import FrameSplitter, Piece
-from lambdadispatch.http2.library import Http2State, goaway
+from lambdadispatch.http2.frames import Piece
+from lambdadispatch.http2.library import Http2State, block_limit, goaway
+from lambdadispatch.http2.reading import Reading
 from lambdadispatch.http2.rules import Http2Rules
 from lambdadispatch.http2.watch import Watch
+from lambdadispatch.http2.windows import Windows
 from lambdadispatch.http2.writing import Writing
 from lambdadispatch.http11.exchange import (
     CLIENT_GONE,
@@ -56,16 +58,13 @@ from lambdadispatch.wire.request_pairs import request_from, trailers_from
 log = Logger()
 
 HELD_OCTETS: Final = 65536
-WINDOW_STEP: Final = 32768
-"""A window is opened again when so much of it was used."""
-CONNECTION_WINDOW: Final = 1 << 20
 
-FLOW_CONTROL_STEP: Final = CONNECTION_WINDOW // 2
-FRAME_SIZE_ERROR: Final = 0x6
 ENHANCE_YOUR_CALM: Final = 0xB
 
 UNCALM: Final = "too_many_frames"
 """Why exchanges end when a client has used up what it may ask for."""
+TOO_LARGE: Final = "head_too_large"
+"""Why exchanges end when a head was begun that is far over its limit."""
 BROKEN: Final = "protocol_error"
 """Why exchanges end when their connection has broken the rules of HTTP/2."""
 
@@ -82,19 +81,18 @@ class Http2Connection(ServedConnection):
         self.exchanges: dict[int, StreamExchange] = {}
         self.idle_since = server.sweeps
         self._rules = rules
-        self.splitter = FrameSplitter()
+        self.reading = Reading(self)
+        self._block_limit = block_limit(server.limits)
         self._state: Any = Http2State(rules.streams, server.limits)
         self._allowances = Allowances()
         self.writing = Writing(
-            self._state, self._write, self._allowances.data_passed, self._response_sent
+            self._state, self.write_out, self._allowances.data_passed, self._response_sent
         )
+        self.windows = Windows(self._state, self.write_out)
         self._requests_left = server.connection_limits.requests
-        self._busy = False
         self._closing = False
         self.closed = False
-        self._unopened = 0
         self._unread = 0
-        self._paused = False
         self.drained = 0
         self._watch = Watch(self)
 
@@ -119,26 +117,13 @@ class Http2Connection(ServedConnection):
             return
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
-        self._state.increment_flow_control_window(CONNECTION_WINDOW)
-        self._write()
+        self.windows.begin()
+        self.write_out()
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted: bytes arrived."""
-        if self.closed:
-            return
-        self.splitter.feed(data)
-        self._busy = True
-        try:
-            while not self.closed:
-                piece = self.splitter.next_piece()
-                if piece is None:
-                    break
-                self._take(piece)
-        except RemoteProtocolError as error:
-            self._break(error.reason, FRAME_SIZE_ERROR)
-        finally:
-            self._busy = False
-        self._write()
+        if not self.closed:
+            self.reading.feed(data)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Twisted: the connection is gone."""
@@ -157,17 +142,16 @@ class Http2Connection(ServedConnection):
         self.writing.slow = False
         self.drained += 1
         self._unread = 0
-        if self._paused and not self.closed:
-            self._paused = False
-            self.transport.resumeProducing()
         self.writing.send_waiting()
+        if not self.writing.slow:
+            self.reading.resume()
 
     def stopProducing(self) -> None:
         """Twisted: no more can be written; connectionLost follows."""
 
-    def _write(self) -> None:
+    def write_out(self) -> None:
         """Pass on what the library has made, unless more may come of what is being read."""
-        if self._busy:
+        if self.reading.busy:
             return
         octets: bytes = self._state.data_to_send()
         if not octets or self.transport is None:
@@ -175,26 +159,30 @@ class Http2Connection(ServedConnection):
         self.transport.write(octets)
         if self.writing.slow and not self.closed:
             self._unread += len(octets)
-            if self._unread > HELD_OCTETS and not self._paused:
-                self._paused = True
-                self.transport.pauseProducing()
+            if self._unread > HELD_OCTETS:
+                self.reading.pause()
 
     # -- reading
 
-    def _take(self, piece: Piece) -> None:
-        if piece.kind == frames.GOAWAY and not self.splitter.in_block:
+    def take(self, piece: Piece) -> None:
+        """The next octets of a frame arrived."""
+        if piece.kind == frames.GOAWAY and not self.reading.splitter.in_block:
             if piece.last:
                 self._client_leaves()
             return
         if piece.last and not self._allowances.afford(piece, known=piece.stream in self.exchanges):
-            self._break(UNCALM, ENHANCE_YOUR_CALM)
+            self.break_off(UNCALM, ENHANCE_YOUR_CALM)
+            return
+        if self.reading.splitter.in_block and self.reading.splitter.block > self._block_limit:
+            # The library would keep up to 64 frames before it looks at them.
+            self.break_off(TOO_LARGE, ENHANCE_YOUR_CALM)
             return
         try:
             came = self._state.receive_data(piece.octets)
         except H2Error as error:
             # The library has made the GOAWAY.
             log.debug("HTTP/2 of {peer} is broken: {error}", peer=self.peer, error=error)
-            self._break(BROKEN)
+            self.break_off(BROKEN)
             return
         for event in came:
             self._on_event(event)
@@ -242,10 +230,7 @@ class Http2Connection(ServedConnection):
 
     def _body_came(self, event: events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
-        self._unopened += size
-        if self._unopened >= FLOW_CONTROL_STEP:
-            self._state.increment_flow_control_window(self._unopened)
-            self._unopened = 0
+        self.windows.came(size)
         exchange = self.exchanges.get(event.stream_id or 0)
         if exchange is None:
             return
@@ -296,7 +281,7 @@ class Http2Connection(ServedConnection):
             return
         code = PROTOCOL_ERROR if error.status == 400 else NO_ERROR
         if exchange.answer_begun:
-            self.reset(exchange, code or CANCEL)
+            self.reset(exchange, code if exchange.sent else code or CANCEL)
         else:
             exchange.reset_code = code
             self._rules.on_refused(exchange, error)
@@ -305,22 +290,18 @@ class Http2Connection(ServedConnection):
     def _note_reset(self) -> None:
         """The client made this side reset a stream."""
         if not self._allowances.resets.spend():
-            self._break(UNCALM, ENHANCE_YOUR_CALM)
+            self.break_off(UNCALM, ENHANCE_YOUR_CALM)
 
     # -- for exchanges
 
     def send_interim(self, exchange: StreamExchange, pairs: list[tuple[bytes, bytes]]) -> None:
         """Send a 1xx response."""
         self._state.send_headers(exchange.number, pairs)
-        self._write()
+        self.write_out()
 
     def open_window(self, number: int, octets: int) -> int:
         """So many octets of the body on a stream were taken; how many are left to be told."""
-        if octets < WINDOW_STEP or self.closed:
-            return octets
-        self._state.increment_flow_control_window(octets, number)
-        self._write()
-        return 0
+        return octets if self.closed else self.windows.taken(number, octets)
 
     def reset(self, exchange: StreamExchange, code: int) -> None:
         """End the stream alone, with one of the codes of RFC 9113 section 7."""
@@ -335,7 +316,7 @@ class Http2Connection(ServedConnection):
             return
         finally:
             self._check_end()
-        self._write()
+        self.write_out()
 
     def _response_sent(self, exchange: StreamExchange) -> None:
         if exchange.request_ended:
@@ -347,6 +328,8 @@ class Http2Connection(ServedConnection):
         """Nothing more will be read or sent on its stream."""
         exchange.gone = True
         self.writing.forget(exchange)
+        self.windows.give_back(exchange.widened)
+        exchange.widened = 0
         if self.exchanges.pop(exchange.number, None) is not None:
             self.idle_since = self.server.sweeps
         if ends:
@@ -393,17 +376,17 @@ class Http2Connection(ServedConnection):
         if self._closing and not self.exchanges:
             self.lose()
 
-    def _break(self, reason: str, code: int | None = None) -> None:
+    def break_off(self, reason: str, code: int | None = None) -> None:
         """The client has broken the rules of the connection: tell it, and serve nothing more.
         ``code`` None: the library has made the GOAWAY.
         """
         if self.closed:
             return
-        self._busy = False
+        self.reading.busy = False
         self._rules.broken[reason] += 1
         if code is not None:
             self._say_goaway(code)
-        self._write()
+        self.write_out()
         self.lose()
         self._lose_exchanges(reason)
 
@@ -411,8 +394,8 @@ class Http2Connection(ServedConnection):
         """Close once all that was written has left."""
         if self.closed:
             return
-        self._busy = False
-        self._write()
+        self.reading.busy = False
+        self.write_out()
         self.closed = True
         self.idle_since = self.server.sweeps
         self.transport.unregisterProducer()
@@ -428,7 +411,7 @@ class Http2Connection(ServedConnection):
         self._drop(exchange, CLIENT_STALLED)
         if not self.closed:
             self._state.reset_stream(exchange.number, CANCEL)
-            self._write()
+            self.write_out()
 
     def stall_all(self) -> None:
         """The client does not read at all: cut the connection."""

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from lambdadispatch.http2.windows import FIRST_OCTETS
 from lambdadispatch.http11.exchange import Exchange, ServedConnection, without_own
 from lambdadispatch.http11.pace import Pace
 from lambdadispatch.http11.sinks import RequestSink
@@ -48,7 +49,7 @@ class StreamExchange(Exchange):
 
     ``octets`` counts those of the body that came. ``emptied`` counts how often all that was to be
     sent had been. ``reset_code`` is what the rest of the request is told once the response was
-    sent, if it has to be.
+    sent, if it has to be. ``widened`` is by how much its window is larger than it began.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class StreamExchange(Exchange):
         "reset_code",
         "sent",
         "trailers",
+        "widened",
     )
 
     def __init__(
@@ -87,6 +89,7 @@ class StreamExchange(Exchange):
         self._end: Pairs | None = None
         self._passing = False
         self._unopened = 0
+        self.widened = 0
         # The response.
         self.pairs: list[tuple[bytes, bytes]] | None = None
         self.pending: deque[bytes] = deque()
@@ -109,7 +112,16 @@ class StreamExchange(Exchange):
         self._sink = sink
         if self.slow:
             sink.client_slow()
+        if self._may_go_on and not self.widened:
+            self.widened = self.connection.windows.widen(self.number)
         self._pass_on()
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether a body may come that is larger than the first window."""
+        if self.request_ended or self.gone or self.connection.closed or self.head is None:
+            return False
+        return not 0 <= self.head.body <= FIRST_OCTETS
 
     def discard(self) -> None:
         """Pass over the rest of the body: once the response was sent the client is told that it
@@ -133,8 +145,10 @@ class StreamExchange(Exchange):
 
     @property
     def awaits_body(self) -> bool:
-        """Whether more of the body should come: somebody takes it, and has taken all there is."""
-        if self.request_ended or self.answer_begun or self.discarding:
+        """Whether more of the body should come: somebody takes it, has taken all there is, and no
+        answer is under way.
+        """
+        if self.request_ended or self.discarding or (self.answer_begun and not self.sent):
             return False
         return self.takes_body and not self.holds_back and not self._held
 

@@ -47,8 +47,8 @@ class FrameSplitter:
     """Cuts what arrives at the ends of frames.
 
     ``under_way`` counts the octets of a frame that has begun and not ended; ``in_block`` tells that
-    a block of fields has begun and its END_HEADERS has not come. ``ended`` counts the frames, and
-    whole blocks, that have ended.
+    a block of fields has begun and its END_HEADERS has not come; ``block`` is how many octets its
+    frames say they have. ``ended`` counts the frames, and whole blocks, that have ended.
     """
 
     def __init__(self) -> None:
@@ -62,6 +62,7 @@ class FrameSplitter:
         self._left = PREFACE_OCTETS
         self.under_way = 0
         self.in_block = False
+        self.block = 0
         self.ended = 0
 
     @property
@@ -72,8 +73,13 @@ class FrameSplitter:
         return self.under_way > 0 and self._kind != DATA
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived; what was fed before has been given out."""
-        self._data, self._at = data, 0
+        """Take what arrived."""
+        self._data, self._at = (self._data[self._at :] + data if self.has_more else data), 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether not all that was fed has been given out."""
+        return self._at < len(self._data)
 
     def next_piece(self) -> Piece | None:
         """The next piece, None when there is no more.
@@ -101,6 +107,7 @@ class FrameSplitter:
         self._length = self._left = int.from_bytes(header[:3], "big")
         self._kind, self._flags = header[3], header[4]
         self._stream = int.from_bytes(header[5:], "big") & 0x7FFFFFFF
+        self.block = self._length + (self.block if self.in_block else 0)
         if self._length > LARGEST_FRAME:
             raise RemoteProtocolError(
                 "frame_too_large", f"a frame of {self._length} octets, {LARGEST_FRAME} are allowed"

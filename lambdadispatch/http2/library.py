@@ -25,6 +25,8 @@ of what is put into it differs from one answer to the next, and would only fill 
 
 UNBOUNDED_STREAMS: Final = 1 << 30
 
+_KNOWN: Final = frozenset(SettingCodes)
+
 
 class LengthKeepingDecoder(hpack.Decoder):
     """Keeps the values of Content-Length to itself, in ``lengths``, of the block read last.
@@ -41,6 +43,18 @@ class LengthKeepingDecoder(hpack.Decoder):
         fields = super().decode(data, raw)
         self.lengths = tuple(each[1] for each in fields if each[0] == b"content-length")
         return [each for each in fields if each[0] != b"content-length"]
+
+
+class KnownSettings(Settings):
+    """Keeps those settings alone that the library knows: others mean nothing and are to be passed
+    over (RFC 9113 section 6.5.2). The library keeps each of the 65,536 there can be, some 50 MB,
+    and looks at all it has with every SETTINGS that comes.
+    """
+
+    def __setitem__(self, key: SettingCodes | int, value: int) -> None:
+        """Keep one, if it is known."""
+        if key in _KNOWN:
+            super().__setitem__(key, value)
 
 
 class Http2State(H2Connection):
@@ -71,6 +85,7 @@ class Http2State(H2Connection):
             SettingCodes.ENABLE_PUSH: 0,
         }
         self.local_settings = Settings(client=False, initial_values=values)
+        self.remote_settings = KnownSettings(client=True)
         self.lengths_in = self.decoder = LengthKeepingDecoder()
         self.decoder.max_header_list_size = largest
         self.initiate_connection()

@@ -56,7 +56,7 @@ class Watch:
 
     def _head_is_late(self, sweeps: int) -> bool:
         """Whether a head has begun and does not become whole."""
-        splitter = self._connection.splitter
+        splitter = self._connection.reading.splitter
         most = self._connection.server.connection_limits.head_sweeps
         if not (most and splitter.in_head):
             self._pace = None
@@ -73,7 +73,7 @@ class Watch:
             if sweeps - pace.since >= unread:
                 connection.stall(exchange)
         elif limits.body_rate and exchange.awaits_body:
-            octets = exchange.octets + connection.splitter.under_way
+            octets = exchange.octets + connection.reading.splitter.under_way
             exchange.pace = pace = _paced(exchange.pace, "body", sweeps, octets)
             if pace.too_slow(sweeps, octets, limits.body_rate):
                 connection.refuse(exchange, body_too_slow(limits))

@@ -32,7 +32,7 @@ def log_request(
     log.info(
         LINE if pool == "" else OF_A_POOL,
         method=head.method.decode() if head else "",
-        target=head.target.decode("utf-8", "backslashreplace") if head else "",
+        target=_shown(head.target) if head else "",
         outcome=outcome.value,
         arrival=request.arrival or None,
         assignment=request.assignment or None,
@@ -45,3 +45,11 @@ def log_request(
         host=hosts[0].decode("ascii", "backslashreplace") if hosts else None,
         pool=pool,
     )
+
+
+def _shown(target: bytes) -> str:
+    """A target, in which a client may have put the ends of lines that Unicode has, and what
+    terminals obey: then none of its octets beyond ASCII is shown as a character.
+    """
+    text = target.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else target.decode("ascii", "backslashreplace")

@@ -25,6 +25,7 @@ from lambdadispatch.router.counts import Counts
 from lambdadispatch.router.invocations import Invocation, Invocations
 from lambdadispatch.wire.exchange_state import State
 from lambdadispatch.wire.payload import Callback, InvokeAnswer, InvokePayload, PayloadError
+from lambdadispatch.wire.printable import printable
 from lambdadispatch.wire.session import IDLE, LEAVING, READY, Message
 
 log = make_logger()
@@ -140,7 +141,7 @@ class Fleet:
             instance=invocation.instance,
             pool=self._pool,
             outcome=outcome,
-            reason=reason,
+            reason=printable(reason),
             requests=invocation.claim.requests,
             seconds=self._clock.seconds() - invocation.since,
         )
@@ -160,7 +161,7 @@ class Fleet:
             "instance {instance}{pool} is told to leave: {reason}",
             instance=instance,
             pool=self._pool,
-            reason=reason,
+            reason=printable(reason),
         )
         if invocation.session is not None:
             invocation.session.drain(reason)
@@ -243,7 +244,7 @@ class Fleet:
             "instance {instance}{pool} is ready in environment {environment}",
             instance=session.instance,
             pool=self._pool,
-            environment=environment,
+            environment=printable(environment),
         )
         first, self.on_first_ready = self.on_first_ready, None
         if first is not None:

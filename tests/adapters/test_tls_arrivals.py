@@ -5,6 +5,8 @@ Run under trial these are Twisted's transports; tests/libuv runs the same cases 
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -32,11 +34,20 @@ from lambdadispatch.transports.arrivals import (
 )
 from lambdadispatch.wire.reader import Limits
 from tests.authority import Authority
-from tests.memory.system import BEGINNING, get, make_settings
+from tests.memory.system import BEGINNING, WITH_TLS, get, make_settings
 
 LONG = 30.0
 HASTY = 1.0
 """Longer than a handshake takes on a machine that has much else to do."""
+
+
+def client_hello() -> bytes:
+    """What a client that speaks TLS says first."""
+    said = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), said, False, "front.example")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return said.read()
 
 
 class Client(Protocol):
@@ -159,6 +170,28 @@ class FrontTests(ArrivalsCase):
         await self.listen(self.front(**limits), LONG)
         await self.tcp()
         await self.served()
+
+    async def test_however_they_end_nothing_is_left_of_them(self) -> None:
+        """With HTTP/2 offered, so that what they become is not decided yet."""
+        limits = {"connection_limit": 1000, "connections_per_address_limit": 1000}
+        server = self.front(**limits, **WITH_TLS)
+        await self.listen(server, HASTY)
+        admission: Any = server.admission
+        hello = client_hello()
+        for said in (b"", hello[:1], hello[:90], hello, hello + hello[:7], get("/")):
+            for end in ("abortConnection", "loseConnection", None):
+                client = await self.tcp(said)
+                if end is not None:
+                    getattr(client.transport, end)()
+                client = await self.tcp(said)
+                await deferLater(self.reactor, 0.01, lambda: None)
+                if end is not None:
+                    getattr(client.transport, end)()
+        client = await self.tls()
+        client.transport.abortConnection()
+        await self.served()
+        await self.until(lambda: not admission._open)
+        self.assertEqual((admission._by_host, server.connections), ({}, set()))
 
     async def test_one_that_takes_too_long_is_given_up_and_counted(self) -> None:
         await self.listen(self.front(connection_limit=3), HASTY)

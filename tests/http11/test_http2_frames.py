@@ -83,6 +83,27 @@ def test_what_is_under_way_is_what_has_come_of_the_last_frame(
     assert splitter.in_head
 
 
+@given(FRAMES, st.lists(st.tuples(st.integers(1, 60), st.integers(0, 3)), min_size=1))
+def test_what_was_not_given_out_yet_stays_before_what_is_fed(
+    frames: list[bytes], steps: list[tuple[int, int]]
+) -> None:
+    whole = b"".join([OCTETS, *frames])
+    splitter, found, at = FrameSplitter(), b"", 0
+    for size, takes in steps:
+        splitter.feed(whole[at : at + size])
+        at += size
+        for _ in range(takes):
+            piece = splitter.next_piece()
+            found += b"" if piece is None else piece.octets
+    while splitter.has_more:
+        piece = splitter.next_piece()
+        found += b"" if piece is None else piece.octets
+    fed = whole[:at]
+    assert found == fed[: len(found)]
+    # What is missing is the beginning of a header.
+    assert len(fed) - len(found) < 9
+
+
 def test_blocks_and_heads() -> None:
     splitter = FrameSplitter()
     steps = [

@@ -7,6 +7,7 @@ import json
 
 import txaio
 from twisted.internet.error import ConnectionDone
+from twisted.logger import formatEvent
 
 from lambdadispatch.control.claims import Claim
 from lambdadispatch.invoker.outcomes import Outcome
@@ -89,6 +90,22 @@ class AdmissionTests(ControlCase):
         self.assertIn(b"101", client.received)
         (instance,) = self.pool["instances"]
         self.assertEqual(instance["environment"], "e1")
+
+    def test_what_an_instance_says_writes_no_lines_of_its_own_into_the_log(self) -> None:
+        """Its function may be somebody else's."""
+        evil = "\\n\\u001b[2J\\u2028forged"
+        session = self.say(
+            self.opening(SESSION)
+            + b'{"kind":"ready","environment":"%b"}\n' % evil.encode()
+            + b'{"kind":"leaving","reason":"%b"}\n' % evil.encode()
+        )
+        self.assertIn(b'"kind": "drain"', session.received)
+        answer = '{"reason":"%s","requests":0}' % evil  # noqa: UP031
+        self.held[0].end(Outcome.RETURNED, answer.encode())
+        self.network.pump()
+        said = [formatEvent(event) for event in self.events]
+        self.assertEqual(len([text for text in said if "forged" in text]), 3)
+        self.assertEqual([text for text in said if not text.isprintable()], [])
 
     def test_a_wrong_secret(self) -> None:
         self.deny(self.opening(SESSION, secret=b"x" * 32), 403, "bad_proof")

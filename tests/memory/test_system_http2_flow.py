@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from lambdadispatch.http2.connection import Http2Connection
 from lambdadispatch.http2.exchange import StreamExchange
+from lambdadispatch.http2.windows import SPARE_OCTETS, WIDE_OCTETS
 from tests.memory.http2_case import Http2Case
 from tests.memory.http2_client import Http2Client, Response
 
@@ -180,17 +181,71 @@ class UploadTests(FlowCase):
         client = self.connect()
         answer = self.begin(client, b"/x", method=b"PUT", body=b"", end=False)
         self.call.exchange.pause_body()
-        self.more(client, answer, bytes(LARGE), end=True)
+        self.more(client, answer, bytes(2 * LARGE), end=True)
         # Two sockets and their buffers are full, and the stream's window is closed.
         unsent = client.unsent(answer)
         self.assertGreater(unsent, LARGE // 4)
-        self.assertLessEqual(self.held(), WINDOW)
+        self.assertGreater(self.held(), WINDOW)
+        self.assertLessEqual(self.held(), WIDE_OCTETS)
         self.advance(10)
         self.assertEqual(client.unsent(answer), unsent)
         self.call.exchange.resume_body()
         self.network.pump()
-        self.assertEqual((len(self.call.body), self.call.whole), (LARGE, True))
+        self.assertEqual((len(self.call.body), self.call.whole), (2 * LARGE, True))
         self.call.respond()
+
+    def test_what_slow_applications_make_the_router_hold_is_bounded(self) -> None:
+        self.build(max_concurrent_count=20)
+        client = self.connect()
+        answers = []
+        for _ in range(20):
+            answers.append(self.begin(client, b"/x", method=b"PUT", body=b"", end=False))
+            self.host.calls[-1].exchange.pause_body()
+        for answer in answers:
+            self.more(client, answer, bytes(LARGE), end=True)
+        held = self.held()
+        self.assertGreater(held, SPARE_OCTETS)
+        self.assertLessEqual(held, SPARE_OCTETS + 20 * WINDOW)
+        for call in self.host.calls:
+            call.exchange.resume_body()
+            self.network.pump()
+        for call in self.host.calls:
+            self.assertEqual((len(call.body), call.whole), (LARGE, True))
+            call.respond()
+
+    def test_a_window_is_wide_as_long_as_its_body_is_taken(self) -> None:
+        """What a stream got more than others is there for the next when it is over."""
+        self.build()
+        client = self.connect()
+        for _ in range(2 * SPARE_OCTETS // WIDE_OCTETS):
+            answer = self.begin(client, b"/x", method=b"PUT", body=b"", end=False)
+            window = client.state.local_flow_control_window(client.number(answer))
+            self.assertEqual(window, WIDE_OCTETS)
+            client.reset(answer)
+            self.network.pump()
+        small = (b"content-length", b"65535")
+        answer = self.begin(client, b"/x", small, method=b"PUT", body=b"", end=False)
+        window = client.state.local_flow_control_window(client.number(answer))
+        self.assertEqual(window, WINDOW)
+        client.reset(answer)
+        self.network.pump()
+
+    def test_bodies_that_nobody_wants_leave_the_connection_its_window(self) -> None:
+        """What comes on streams that are reset already counts for the connection all the same."""
+        self.build(max_concurrent_count=100)
+        client = self.connect()
+        for _ in range(30):
+            answer = client.ask(b"/x", (b"te", b"gzip"), method=b"PUT", body=bytes(WINDOW))
+            self.network.pump()
+            self.assertEqual(answer.status, 400)
+            answer = self.begin(client, b"/x", method=b"PUT", body=bytes(1000), end=False)
+            client.send(answer, bytes(WINDOW))
+            client.reset(answer)
+            self.network.pump()
+        self.assertGreater(client.state.outbound_flow_control_window, WINDOW)
+        data = bytes(2 * LARGE)
+        answer = self.begin(client, b"/echo", method=b"POST", body=data)
+        self.assertEqual((len(answer.body), answer.ended), (len(data), True))
 
     def test_an_echo(self) -> None:
         self.build()

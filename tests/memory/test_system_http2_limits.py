@@ -6,9 +6,10 @@ from typing import Any
 
 from lambdadispatch.http2.allowances import OTHERS, RESETS
 from lambdadispatch.http2.connection import HELD_OCTETS, Http2Connection
+from lambdadispatch.http2.reading import FRAMES_OF_A_TURN
 from tests.memory.http2_case import Http2Case
 from tests.memory.http2_client import Http2Client
-from tests.memory.system import FRONT
+from tests.memory.system import FRONT, Client, get
 
 CALM = 0xB
 REFUSED = 7
@@ -144,6 +145,22 @@ class RestTests(Http2Case):
         self.advance(5)
         self.assertEqual((answer.body, answer.reset), (b"now", None))
 
+    def test_the_rest_of_a_body_that_is_taken_has_to_keep_pace_after_the_answer(self) -> None:
+        """Else an octet now and then would hold the channel for as long as the client likes."""
+        self.build(body_rate_minimum=10, idle_timeout=60)
+        client = self.connect()
+        answer = self.begin(client, b"/x", method=b"POST", body=b"a", end=False)
+        self.call.respond(b"early")
+        self.network.pump()
+        self.assertEqual((answer.body, answer.ended), (b"early", True))
+        for _ in range(25):
+            self.advance(1)
+            if answer.reset is None:
+                self.more(client, answer, b"x")
+        self.assertEqual(answer.reset, 0)
+        self.assertEqual((self.call.lost, self.outcomes()), ("client_gone", {"answered": 1}))
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+
     def test_an_early_answer_does_not_end_the_upload(self) -> None:
         self.build(body_rate_minimum=0)
         client = self.connect()
@@ -276,6 +293,18 @@ class HeadTests(Http2Case):
         self.assertEqual(client.goaway, (1, 0))
         self.assertIsNotNone(client.lost)
 
+    def test_continuations_of_a_head_far_over_its_limit(self) -> None:
+        """It is not kept until it is whole, for beside another stream it may take its time."""
+        self.build(head_limit=4096)
+        client = self.connect()
+        answer = self.begin(client, b"/x")
+        client.transport.write(frame(1, 0, 3, bytes(16384)) + frame(9, 0, 3, bytes(16384)) * 3)
+        self.network.pump()
+        self.assertEqual(client.goaway, (CALM, 1))
+        self.assertEqual((answer.status, self.call.lost), (0, "client_gone"))
+        self.assertEqual(self.outcomes("refused_connections"), {"head_too_large": 1})
+        self.assertEqual(self.outcomes(), {"bad_request": 1})
+
     def test_fields_that_unpack_to_much(self) -> None:
         self.build(head_limit=4096)
         client = self.connect()
@@ -345,6 +374,24 @@ class FloodTests(Http2Case):
     def test_empty_settings(self) -> None:
         self.assert_calm(frame(4))
 
+    def test_settings_that_mean_nothing_are_not_kept(self) -> None:
+        """A client may send any of 65,536: each kept would be memory, and a look at each SETTINGS
+        to come.
+        """
+        self.build()
+        client = self.connect()
+        for first in range(256, 60000, 2000):
+            unknown = [number.to_bytes(2, "big") + b"abcd" for number in range(first, first + 2000)]
+            client.transport.write(frame(4, payload=b"".join(unknown)))
+        client.transport.write(frame(4, payload=b"\x00\x04\x00\x00\x00\x05"))
+        self.network.pump()
+        (served,) = self.system.parts.front.connections
+        assert isinstance(served, Http2Connection)
+        kept = served._state.remote_settings
+        self.assertLess(len(kept), 16)
+        self.assertEqual(kept.initial_window_size, 5)
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+
     def test_windows(self) -> None:
         self.assert_calm(frame(8, payload=b"\x00\x00\x00\x01"))
 
@@ -371,6 +418,31 @@ class FloodTests(Http2Case):
         client.transport.write(PING * (OTHERS[0] - 100))
         self.network.pump()
         self.assertIsNone(client.goaway)
+
+    def test_many_requests_in_one_read_do_not_hold_up_others(self) -> None:
+        """They are answered at once, so nothing but turns of the loop bounds them."""
+        self.build(front_health_path="/health")
+        client = Http2Client()
+        self.network.connect(client, FRONT, agreed=b"h2")
+        # Before it has heard of the limit.
+        answers = [client.ask(b"/health") for _ in range(1000)]
+        other = Client()
+        self.network.connect(other, FRONT)
+        other.transport.write(get("/health"))
+        taken: list[int] = []
+
+        def received(data: bytes) -> None:
+            (served,) = [
+                each
+                for each in self.system.parts.front.connections
+                if isinstance(each, Http2Connection)
+            ]
+            taken.append(served._state.highest_inbound_stream_id // 2)
+
+        other.dataReceived = received  # type: ignore[method-assign]
+        self.network.pump()
+        self.assertEqual({each.body for each in answers}, {b"ok\n"})
+        self.assertLessEqual(taken[0], 3 * FRAMES_OF_A_TURN)
 
     def test_rapid_resets(self) -> None:
         self.build(max_concurrent_count=100)
@@ -432,7 +504,7 @@ class FloodTests(Http2Case):
         assert isinstance(served, Http2Connection)
         self.assertTrue(served.writing.slow)
         asked = 0
-        while not served._paused:
+        while not served.reading.paused:
             asked += 1
             self.assertLess(asked, 10)
             client.transport.write(PING * 1500)

@@ -1,0 +1,155 @@
+"""Where HTTP/2 meets the other parts: pools, tunnels, refusals, the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import formatEvent
+
+from lambdadispatch.front.tunnel import TO_CLIENT
+from tests.memory.http2_case import Http2Case
+from tests.memory.http2_client import Http2Client, Response
+from tests.memory.stage_host import StageHost
+from tests.memory.system import FRONT, WITH_TLS, System
+from tests.memory.tunnel_case import OK, TunnelCase
+
+UNSEEN = [b"/\xc2\x85forged", b"/\xe2\x80\xa8forged", b"/\xc2\x9b2J", b"/\xe2\x80\xaegro"]
+"""Two ends of lines, an order to terminals, a change of the direction of writing."""
+
+
+class LogTests(Http2Case):
+    def lines(self) -> list[str]:
+        """What the access log says."""
+        return [formatEvent(event) for event in self.events if "arrival" in event]
+
+    def test_a_target_cannot_write_lines_of_its_own(self) -> None:
+        self.build()
+        client = self.connect()
+        for target in UNSEEN:
+            self.assertEqual(self.begin(client, target).status, 0)
+            self.call.respond(b"ok")
+            self.ask(b"GET %b HTTP/1.1\r\nHost: t\r\n\r\n" % target)
+            self.call.respond(b"ok")
+        self.network.pump()
+        lines = self.lines()
+        self.assertEqual(len(lines), 2 * len(UNSEEN))
+        self.assertEqual([line for line in lines if not line.isprintable()], [])
+        self.assertIn("GET /\\xc2\\x85forged: answered", lines[0])
+
+    def test_one_that_can_be_read_is_shown_as_it_is(self) -> None:
+        self.build()
+        self.ask("GET /grün HTTP/1.1\r\nHost: t\r\n\r\n".encode())
+        self.call.respond(b"ok")
+        self.network.pump()
+        self.assertIn("GET /grün: answered", self.lines()[0])
+
+
+class RoutesTests(Http2Case):
+    """The authority chooses the pool as Host does; a route is no way around the rules."""
+
+    def build(self, cold_start: float = 0.0, **settings: Any) -> System:
+        routes = {"function_name": None, "routes": "orders.example.com=orders, */now/assets=assets"}
+        system = super().build(cold_start, **routes | settings)
+        self.hosts = {name: StageHost(self.clock) for name in ("orders", "assets")}
+        system.aws.hosts.update(self.hosts)
+        return system
+
+    def open_calls(self) -> list[Any]:
+        return [call for host in self.hosts.values() for call in host.open]
+
+    def asked(self, authority: bytes, path: bytes) -> int:
+        client = self.connect()
+        stream = client.state.get_next_available_stream_id()
+        head = [(b":method", b"GET"), (b":scheme", b"https"), (b":path", path)]
+        client.state.send_headers(stream, [*head, (b":authority", authority)], end_stream=True)
+        client.streams[stream] = Response()
+        client.flush()
+        self.network.pump()
+        return client.streams[stream].status
+
+    def test_the_authority_is_the_host(self) -> None:
+        self.build()
+        names = (b"orders.example.com", b"ORDERS.example.com:5443", b"orders.example.com.")
+        for authority in names:
+            self.sent += 1
+            self.assertEqual(self.asked(authority, b"/now"), 200)
+        self.sent += 2
+        self.assertEqual(self.asked(b"other", b"/now/assets/x"), 200)
+        self.assertEqual(self.asked(b"other", b"/orders.example.com/now"), 404)
+        paths = {name: [call.path for call in host.calls] for name, host in self.hosts.items()}
+        self.assertEqual(paths, {"orders": ["/now"] * 3, "assets": ["/now/assets/x"]})
+        self.assertEqual(self.outcomes(), {"answered": 4, "unknown_route": 1})
+
+
+class RefusalTests(Http2Case):
+    def test_a_final_answer_to_who_waits_for_100_ends_nothing_but_the_stream(self) -> None:
+        """The channel ends with it, and the client is told that its body is not wanted."""
+        self.build(max_concurrent_count=2)
+        client = self.connect()
+        other = self.begin(client, b"/x")
+        expect = (b"expect", b"100-continue")
+        answer = self.begin(client, b"/y", expect, method=b"PUT", body=b"", end=False)
+        self.call.respond(b"no", 417)
+        self.network.pump()
+        self.assertEqual((answer.status, answer.body, answer.reset), (417, b"no", 0))
+        self.assertIsNone(client.goaway)
+        self.assertFalse(other.ended)
+        self.host.calls[0].respond(b"yes")
+        self.network.pump()
+        self.assertEqual(other.body, b"yes")
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+        self.assertEqual(self.outcomes(), {"answered": 3})
+
+    def test_what_asks_to_change_the_protocol_is_malformed(self) -> None:
+        self.build()
+        client = self.connect()
+        for fields in (
+            [(b"upgrade", b"websocket")],
+            [(b"connection", b"upgrade")],
+            [(b"connection", b"upgrade"), (b"upgrade", b"websocket")],
+        ):
+            answer = self.begin(client, b"/now", *fields, served=False)
+            self.assert_told(answer, 400, "bad_field")
+        answer = self.begin(client, b"/now", (b":protocol", b"websocket"), served=False)
+        self.assert_told(answer, 400, "bad_pseudo")
+        self.assertEqual(self.begin(client, b"/now").body, b"now")
+
+    def test_streams_of_a_connection_that_ends_do_not_run_in_place_of_each_other(self) -> None:
+        """What the first one frees is not given to the next of those that are lost with it."""
+        self.build(max_instances=1, max_concurrent_count=1)
+        client = self.connect()
+        answers = [self.begin(client, b"/x") for _ in range(5)]
+        self.assertEqual(len(self.host.calls), 1)
+        client.transport.write(b"\x00\x00\x01\x00\x00\x00\x00\x00\x00x")
+        self.advance(1)
+        self.assertIsNotNone(client.lost)
+        self.assertEqual([each.status for each in answers], [0] * 5)
+        self.assertEqual(len(self.host.calls), 1)
+        self.assertEqual(self.outcomes(), {"bad_request": 5})
+
+
+class DrainTests(TunnelCase):
+    def test_each_connection_ends_in_its_own_way(self) -> None:
+        """A stream is finished and its connection told GOAWAY; a tunnel is told a Close."""
+        self.build(**WITH_TLS, drain_timeout=20, max_concurrent_count=4)
+        client = Http2Client()
+        self.network.connect(client, FRONT, agreed=b"h2")
+        tunnel = self.open_tunnel()
+        self.sent += 1
+        answer = client.ask(b"/silent")
+        self.network.pump()
+        stopped = self.system.service.stopService()
+        self.network.pump()
+        self.assertEqual(tunnel.received, TO_CLIENT)
+        self.assertEqual((client.goaway, client.lost), ((0, 1), None))
+        self.application.send(OK)
+        self.advance(1)
+        self.assertEqual((answer.body, answer.ended), (b"ok", True))
+        self.assertIsNotNone(client.lost)
+        self.assertIsNone(tunnel.lost)
+        self.advance(6)
+        self.assertIsNotNone(tunnel.lost)
+        self.advance(6)
+        self.successResultOf(stopped)
+        ended = [event["outcome"] for event in self.events if "arrival" in event]
+        self.assertEqual(ended, ["answered", "tunnel_closed"])
