@@ -17,6 +17,7 @@ from tests.memory.test_system_storms import Storm
 from tests.memory.tunnel_case import ASK, OK, PORT, SWITCH, Application, ApplicationFactory
 from tests.wire.test_websocket import CLOSE, KEY, frame
 
+DRAIN_STEPS = 20
 ROUTES = "ws.example.com=tunnels, test=web"
 ASK_TUNNEL = ASK.replace(b"Host: test", b"Host: ws.example.com")
 HTTP2_BODY = [None, None, b"", b"b" * 10, b"b" * 100_000]
@@ -26,6 +27,7 @@ class MixedStorm(Storm):
     """One history, made of a seed; ``case.app`` is the application of ``tunnels``."""
 
     case: MixedStormTests
+    steps = 90
 
     def __init__(self, case: MixedStormTests, seed: int) -> None:
         super().__init__(case, seed)
@@ -174,6 +176,8 @@ class MixedStorm(Storm):
 
     def check_counts(self) -> None:
         super().check_counts()
+        if not self.case.system.service.running:
+            return
         refused_ones = self.case.state()["since_start"]["requests"].get("unknown_route", 0)
         self.case.assertEqual(refused_ones, len(self.unrouted))
         self.case.assertEqual({each.received[9:12] for each in self.unrouted} - {b"404"}, set())
@@ -195,12 +199,24 @@ class MixedStorm(Storm):
         self.case.assertEqual(awake, [])
 
     def end_by_a_drain(self) -> None:
-        """Whatever waits and runs then."""
+        """Whatever waits and runs then, and while much still happens."""
+        case = self.case
+        stopped = case.system.service.stopService()
+        self.go_on(self.steps_without_newcomers(), DRAIN_STEPS)
         for client in self.everybody:
             if client.lost is None:
                 client.transport.resumeProducing()
-        self.case.stop()
+        case.advance(40)
+        case.successResultOf(stopped)
+        for running in case.system.aws.started:
+            running.end(Outcome.RETURNED, b"{}")
+        case.advance(20)
         self.check_pools_are_empty()
+
+    def steps_without_newcomers(self) -> list[Callable[[], None]]:
+        """Nobody can connect any more."""
+        connect = [self.a_request, self.a_tunnel, self.a_client_of_http2, self.nobody_is_asked]
+        return [step for step in self.some_steps() if step not in connect]
 
     def check_pools_are_empty(self) -> None:
         for pool in self.case.system.parts.pools.all:

@@ -438,7 +438,7 @@ class TogetherTests(PoolsCase):
         self.hosts["assets"].calls[0].respond(b"late")
         self.advance(0.1)
         self.assertNoResult(stopped)
-        self.assertEqual(self.page("/ready")[0], 200)
+        self.assertEqual(self.page("/ready"), (503, "draining\n"))
         self.advance(2)
         self.successResultOf(stopped)
         self.assertEqual([self.answer(each).status for each in clients], [200] * 3)

@@ -19,6 +19,8 @@ STEPS = 60
 class Storm:
     """One history, made of a seed."""
 
+    steps = STEPS
+
     def __init__(self, case: SystemCase, seed: int) -> None:
         self.case = case
         self.chance = Random(seed)
@@ -27,7 +29,7 @@ class Storm:
         self.everybody: list[Client] = []
 
     def run(self) -> None:
-        self.go_on(self.some_steps())
+        self.go_on(self.some_steps(), self.steps)
         self.end()
 
     def some_steps(self) -> list[Callable[[], None]]:
@@ -48,9 +50,9 @@ class Storm:
             self.the_process_stands_still,
         ]
 
-    def go_on(self, steps: list[Callable[[], None]]) -> None:
-        """Any of these, one after another; the books balance after each."""
-        for _ in range(STEPS):
+    def go_on(self, steps: list[Callable[[], None]], count: int) -> None:
+        """So many of these, one after another; the books balance after each."""
+        for _ in range(count):
             self.chance.choice(steps)()
             self.case.network.pump()
             self.check_counts()
