@@ -207,6 +207,10 @@ class Router:
         if self._minimum is not None:
             self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
+        for request in self._timers.overdue(self._dispatcher, now):
+            if not request.decided:
+                self._do(self._dispatcher.cancel(request, now))
+                request.refuse(RequestOutcome.TOTAL_TIMEOUT, 1)
         self._timers.tick(self._assigned, now)
         self._tunnels.tick(now)
         self._pace.note(self._assignments, now)

@@ -21,6 +21,7 @@ import math
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     ILogObserver,
     InvalidLogLevelError,
@@ -29,7 +30,6 @@ from twisted.logger import (
     LogLevel,
     eventAsText,
 )
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from lambdadispatch.router.ticker import Ticker
