@@ -34,7 +34,6 @@ from lambdadispatch.router.certificate import make_certificate
 from lambdadispatch.router.compose import Chances, compose
 from lambdadispatch.router.ports import Endpoints
 from lambdadispatch.router.service import Progress, RouterService
-from lambdadispatch.router.ticker import Ticker
 from lambdadispatch.router.tls_files import TlsFiles, TlsMaterial
 from lambdadispatch.settings import Settings
 from lambdadispatch.transports.choose import TWISTED, UVLOOP, loop_of
@@ -44,7 +43,7 @@ from lambdadispatch.workers.orders import obey, patience, start
 from lambdadispatch.workers.pages import HttpFetch
 from lambdadispatch.workers.parent import ParentService
 from lambdadispatch.workers.process import REPORTS, start_process
-from lambdadispatch.workers.reports import Reports
+from lambdadispatch.workers.reports import Reports, beats
 from lambdadispatch.workers.shares import Share
 from lambdadispatch.workers.sockets import LOOPBACK
 
@@ -113,7 +112,7 @@ def run_worker(share: Share, orders: Iterable[bytes]) -> None:
     obedient = Obeying(reactor, service)
     reactor.callWhenRunning(start, lambda: obey(orders, obedient, patience(settings)))
     reactor.callWhenRunning(reports.alive)
-    reactor.callWhenRunning(Ticker(reactor, share.beat, reports.alive).start)
+    reactor.callWhenRunning(beats(reactor, share.beat, reports).start)
     reactor.run()
 
 

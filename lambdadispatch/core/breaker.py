@@ -2,7 +2,9 @@
 
 It opens after ``EXITS`` bad exits within ``WINDOW`` seconds without a served request between them,
 and closes with the next served request. A start that becomes an instance is no cure: a function
-that crashes at its first request starts well every time.
+that crashes at its first request starts well every time. Nor is an answer 502 one: it is what the
+Lambda side tells of an application that has ended with the request. Such an instance then leaves in
+order, and says why; that is a bad exit like any other (``UNWELL``).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from typing import Final
 EXITS: Final = 5
 WINDOW: Final = 10.0
 PAUSE: Final = 10.0
+UNWELL: Final = frozenset(["application_exited"])
+"""Reasons to leave with which an instance has ended badly, though in order."""
 
 
 class Breaker:

@@ -24,6 +24,10 @@ class ClassedLine:
     def __contains__(self, request: Hashable) -> bool:
         return any(request in line for line in self._lines)
 
+    def everybody(self) -> list[Hashable]:
+        """All who wait, in no order; costs something for each."""
+        return [request for line in self._lines for request in line.everybody()]
+
     @property
     def octets(self) -> int:
         """What is held for all."""

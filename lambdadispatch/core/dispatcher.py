@@ -24,6 +24,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 from lambdadispatch.core.actions import Action, Assign, Close, Refuse, Retire
 from lambdadispatch.core.bounds import most_waiting
+from lambdadispatch.core.breaker import UNWELL
 from lambdadispatch.core.limits import PoolLimits
 from lambdadispatch.core.live_sets import LiveSets, Run
 from lambdadispatch.core.outcomes import InstanceFailure, RequestOutcome, StartFailure
@@ -105,7 +106,7 @@ class Dispatcher(LiveSets):
     def finished(self, request: Hashable, now: float, served: bool = False) -> list[Action]:
         """An assigned request has ended; its channel is told of separately.
 
-        ``served`` says that the instance gave the whole response.
+        ``served`` says that the instance gave the whole response, and not for one that had failed.
         """
         run = self._take_run(request)
         if run is None:
@@ -117,12 +118,12 @@ class Dispatcher(LiveSets):
         return self._settle(now)
 
     def exchange_ended(
-        self, request: Hashable, channel: Hashable, name: str, now: float
+        self, request: Hashable, channel: Hashable, name: str, now: float, served: bool = True
     ) -> list[Action]:
         """A request has ended and its channel is idle: ``finished`` and ``channel_idle`` in one."""
         if self._take_run(request) is not None:
             self._ended += 1
-        if self._gate.suspicious:
+        if served and self._gate.suspicious:
             self._gate.served()
         return self.channel_idle(channel, name, now)
 
@@ -244,6 +245,8 @@ class Dispatcher(LiveSets):
         actions = self._retire(instance, reason)
         if unready:
             actions += self._after_failure(StartFailure.ENDED, now)
+        elif reason in UNWELL:
+            self._gate.exited(now)
         return actions + self._settle(now)
 
     def instance_lost(self, name: str, now: float) -> list[Action]:

@@ -51,6 +51,10 @@ class LiveSets:
         """Requests in the line."""
         return len(self._line)
 
+    def everybody_waiting(self) -> list[Hashable]:
+        """The requests in the line, in no order; costs something for each."""
+        return self._line.everybody()
+
     @property
     def waiting_octets(self) -> int:
         """What is held for them."""

@@ -41,6 +41,10 @@ class WaitingLine:
     def __contains__(self, request: Hashable) -> bool:
         return request in self._line or request in self._returned
 
+    def everybody(self) -> list[Hashable]:
+        """All who wait, in no order; costs something for each."""
+        return [*self._returned, *self._line]
+
     def join(self, request: Hashable, now: float, octets: int = 0, rank: int = 0) -> None:
         """Stand at the end."""
         if request in self:

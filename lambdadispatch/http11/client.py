@@ -68,6 +68,8 @@ class ClientConnection(StreamProtocol):
         super().__init__()
         self.owner = owner
         self.state = IDLE
+        self.status = 0
+        """That of the last response."""
         self._reader = ResponseReader(limits)
         self._sink: ResponseSink | None = None
         self._keep = True
@@ -217,6 +219,7 @@ class ClientConnection(StreamProtocol):
         if isinstance(event, bytes):
             sink.response_data(event)
         elif isinstance(event, ResponseHead):
+            self.status = event.status
             if event.status == 101:
                 self._switch(event)
                 return False
@@ -230,6 +233,7 @@ class ClientConnection(StreamProtocol):
         sink = self._sink
         assert sink is not None, "a response is read for somebody"
         self.state = after(self.state, RESPONSE_ENDED)
+        self.status = head.status
         if not head.keep_alive:
             self._close("closed", clean=True)
         sink.response_whole(head, body)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from lambdadispatch.core.outcomes import RequestOutcome
 from lambdadispatch.router.pool import Pool
 from lambdadispatch.router.router import Router
 from lambdadispatch.wire.payload import Callback
@@ -40,6 +41,7 @@ class Pools:
         self.by_name = {pool.name: pool for pool in pools}
         self._may_sleep = may_sleep
         self._awake: dict[Pool, None] = dict.fromkeys(pools)
+        self._stopping = False
         for pool in pools:
             pool.on_wake = self._woken
 
@@ -108,7 +110,10 @@ class Pools:
                     await done
 
     def end_tunnels(self) -> None:
-        """The router is to stop: tell the tunnels of all pools, which nobody can wait for."""
+        """The router is to stop: tell the tunnels of all pools, which nobody can wait for. It is
+        not ready any more, though what it has accepted is served.
+        """
+        self._stopping = True
         for pool in self.all:
             pool.router.end_tunnels()
 
@@ -122,6 +127,8 @@ class Pools:
 
         One that has trouble is not enough: a balancer would take all the others away with it.
         """
+        if self._stopping:
+            return RequestOutcome.DRAINING.value
         reasons = []
         for pool in self.all:
             reason = pool.router.why_not_ready()

@@ -51,6 +51,9 @@ FAILURES: Final = {
 SERVED: Final = frozenset([RequestOutcome.ANSWERED, RequestOutcome.TUNNEL_CLOSED])
 """The outcomes that show that it can serve."""
 
+FAILED_BEHIND: Final = 502
+"""The status that shows nothing: an instance answers so when its application has failed."""
+
 
 class Router:
     """Joins the front, the control port and the invoker of one pool.
@@ -135,7 +138,8 @@ class Router:
             if outcome in FAILURES:
                 self._do(self._dispatcher.request_failed(request, FAILURES[outcome], now))
             self._tunnels.ended(request)
-            self._do(self._dispatcher.finished(request, now, outcome in SERVED))
+            served = outcome in SERVED and channel.status != FAILED_BEHIND
+            self._do(self._dispatcher.finished(request, now, served))
 
     # -- channels
 
@@ -153,7 +157,10 @@ class Router:
         if carried is None:
             self._do(self._dispatcher.channel_idle(channel, channel.instance, now))
         else:
-            self._do(self._dispatcher.exchange_ended(carried, channel, channel.instance, now))
+            served = channel.status != FAILED_BEHIND
+            self._do(
+                self._dispatcher.exchange_ended(carried, channel, channel.instance, now, served)
+            )
 
     def connection_closed(self, connection: ClientConnection, reason: str) -> None:
         """A channel is gone."""
@@ -200,6 +207,10 @@ class Router:
         if self._minimum is not None:
             self._dispatcher.keep(self._minimum())
         self._do(self._dispatcher.tick(now))
+        for request in self._timers.overdue(self._dispatcher, now):
+            if not request.decided:
+                self._do(self._dispatcher.cancel(request, now))
+                request.refuse(RequestOutcome.TOTAL_TIMEOUT, 1)
         self._timers.tick(self._assigned, now)
         self._tunnels.tick(now)
         self._pace.note(self._assignments, now)

@@ -190,6 +190,9 @@ class RouterService(Service):
         return self._tls.callback(host, self._settings.callback_port or own or 0)
 
     def _ready(self) -> None:
+        if not self.running:
+            # The first instance may come when the router stops already, to serve who waits.
+            return
         if self._progress is None:
             announce(self.ports, self._settings)
         else:

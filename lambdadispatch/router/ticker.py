@@ -24,13 +24,21 @@ LATE: Final = 1.0
 class Ticker:
     """Calls ``tick`` every ``interval`` seconds; an exception in it is logged, no more.
 
-    (Twisted's LoopingCall stops for good at the first exception.)
+    (Twisted's LoopingCall stops for good at the first exception.) A call that is ``late`` by more
+    seconds is left out.
     """
 
-    def __init__(self, clock: IReactorTime, interval: float, tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        interval: float,
+        tick: Callable[[], None],
+        late: float = LATE,
+    ) -> None:
         self._clock = clock
         self._interval = interval
         self._tick = tick
+        self._late = late
         self._next: IDelayedCall | None = None
         self._due = 0.0
         self._left_out = False
@@ -47,7 +55,7 @@ class Ticker:
             self._next = None
 
     def _run(self) -> None:
-        late = self._clock.seconds() - self._due > LATE
+        late = self._clock.seconds() - self._due > self._late
         self.start()
         self._left_out = late and not self._left_out
         if self._left_out:

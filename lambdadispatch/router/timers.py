@@ -10,7 +10,8 @@ kept to within a second, or a twentieth of the shortest limit if that is less.
 - *idle*: nothing has passed in either direction, within a response or while the request is being
   sent. A client that does not read is such a case, because then the response is held back. (It
   has to take what is held between it and the response within the time, about 64 KiB.)
-- *total*: since the request arrived, the time in the line and earlier attempts included.
+- *total*: since the request arrived, the time in the line and earlier attempts included. So it is
+  looked for in those that wait, too, where it is set.
 
 The time in the line is the dispatcher's, which ends those who wait. A request that has become a
 tunnel has no relay any more; its limits are in ``tunnels``.
@@ -19,8 +20,9 @@ tunnel has no relay any more; its limits are in ``tunnels``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
+from lambdadispatch.core.dispatcher import Dispatcher
 from lambdadispatch.front.relay import FrontRelay
 from lambdadispatch.front.request import Request
 from lambdadispatch.http11.outcomes import RelayOutcome
@@ -48,12 +50,20 @@ class Timers:
         self._timeouts = timeouts
         # Tunnels have a pass of their own.
         self._every = min([PASS, *(limit / PARTS for limit in timeouts[:3] if limit)])
-        self._next = float("-inf")
+        self._next = self._next_look = float("-inf")
 
     def is_over(self, request: Request, now: float) -> bool:
         """Whether the total time of this request has passed."""
         total = self._timeouts.total
         return total > 0 and now - request.since >= total
+
+    def overdue(self, dispatcher: Dispatcher, now: float) -> list[Request]:
+        """Those that wait although their total time has passed; looked for once a pass."""
+        if not self._timeouts.total or now < self._next_look:
+            return []
+        self._next_look = now + self._every
+        waiting = cast(list[Request], dispatcher.everybody_waiting())
+        return [request for request in waiting if self.is_over(request, now)]
 
     def tick(self, assigned: Mapping[Request, float], now: float) -> None:
         """Some time has passed; ``assigned`` are the requests that run, and since when."""

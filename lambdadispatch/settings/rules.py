@@ -37,6 +37,12 @@ def _is_at_least(one: Value, other: Value) -> Iterator[str]:
         )
 
 
+def _is_at_least_unless_zero(one: Value, other: Value) -> Iterator[str]:
+    """Where 0 sets no limit, which is no part of anything."""
+    if one.value:
+        yield from _is_at_least(one, other)
+
+
 def _one_is_open(clear: Value, tls: Value) -> Iterator[str]:
     if clear.value is None and tls.value is None:
         yield (
@@ -132,6 +138,7 @@ RULES = (
     Rule(("backoff_most", "backoff_first"), _is_at_least),
     Rule(("max_instances", "workers"), _is_at_least),
     Rule(("queue_limit", "workers"), _is_at_least),
+    Rule(("queue_bytes_limit", "workers"), _is_at_least_unless_zero),
     Rule(("connection_limit", "workers"), _is_at_least),
     Rule(("start_rate", "workers"), _is_at_least),
     Rule(("start_burst", "workers"), _is_at_least),

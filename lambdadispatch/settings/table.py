@@ -236,8 +236,8 @@ SETTINGS = (
         "queue_bytes_limit",
         kinds.whole(0, 1 << 40),
         128 << 20,
-        "Most bytes that may be held for requests that wait, heads and what is read ahead of "
-        "bodies (up to 64 KiB each); 0 sets no limit.",
+        "Most bytes that may be held for requests that wait, in all workers: heads, and what is "
+        "read ahead of bodies (up to 64 KiB each); 0 sets no limit.",
     ),
     Setting(
         "priority_header",

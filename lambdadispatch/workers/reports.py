@@ -17,9 +17,11 @@ to a file, which only the parent rotates).
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     ILogObserver,
     InvalidLogLevelError,
@@ -29,6 +31,8 @@ from twisted.logger import (
     eventAsText,
 )
 from zope.interface import implementer
+
+from lambdadispatch.router.ticker import Ticker
 
 LOG, UP, READY, ALIVE, FAILED = "log", "up", "ready", "alive", "failed"
 
@@ -71,6 +75,13 @@ class Reports:
         with suppress(OSError, ValueError):
             self._stream.write(json.dumps(report) + "\n")
             self._stream.flush()
+
+
+def beats(clock: IReactorTime, beat: float, reports: Reports) -> Ticker:
+    """Reports every ``beat`` seconds that the loop turns, also late: that it turns at last is all
+    that a worker with too much to do can say in time.
+    """
+    return Ticker(clock, beat, reports.alive, late=math.inf)
 
 
 class Reported(Protocol):

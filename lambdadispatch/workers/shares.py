@@ -66,6 +66,7 @@ def part_of(total: int, worker: int, workers: int) -> int:
 DIVIDED = (
     "max_instances",
     "queue_limit",
+    "queue_bytes_limit",
     "connection_limit",
     "start_rate",
     "start_burst",

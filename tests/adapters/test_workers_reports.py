@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from lambdadispatch.router.certificate import KeyAndCertificate
 from lambdadispatch.router.tls_files import TlsMaterial
+from lambdadispatch.workers.liveness import BEAT, Silence
 from lambdadispatch.workers.orders import ENDING, obey, patience, renewal
 from lambdadispatch.workers.process import REPORTS, WorkerProcess
-from lambdadispatch.workers.reports import Reports
+from lambdadispatch.workers.reports import Reports, beats
 from tests.memory.system import make_settings
 
 STDOUT, STDERR = 1, 2
@@ -57,6 +59,21 @@ class Transport:
 
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
+
+
+class BeatTests(SynchronousTestCase):
+    def test_a_worker_whose_loop_takes_long_for_each_turn_is_alive(self) -> None:
+        """As one that writes to a slow disk, or whose garbage collector has much to look at."""
+        clock, stream, silence = Clock(), io.StringIO(), Silence()
+        beating = beats(clock, BEAT, Reports(stream))
+        beating.start()
+        silence.began()
+        for turn in range(1, 10):
+            clock.advance(3 * BEAT + 1)
+            self.assertEqual(stream.getvalue().count("alive"), turn)
+            silence.heard()
+            self.assertFalse(any(silence.looked() for _ in range(4)))
+        beating.stop()
 
 
 class ReportsCase(SynchronousTestCase):

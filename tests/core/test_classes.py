@@ -40,6 +40,7 @@ def test_it_does_what_a_sorted_list_does(steps: list[tuple[str, int]]) -> None:
             assert line.take_since(pick - 30.0) == late
             expected = [entry for entry in expected if entry[1] not in late]
         assert len(line) == len(expected)
+        assert sorted(line.everybody()) == sorted(each for _, each in expected)
         assert line.octets == sum(each for _, each in expected)
 
 

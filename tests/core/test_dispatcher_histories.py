@@ -201,13 +201,20 @@ class Histories(RuleBasedStateMachine):
         self.do(self.pool.finished(run.request, self.model.now, served))
         assert self.pool.finished(run.request, self.model.now) == []
 
-    def exchange_ended(self, run: NaiveRun) -> None:
+    @precondition(lambda self: not self.calm and self.model.running)
+    @rule(pick=PICK)
+    def answered_for_an_application_that_failed(self, pick: int) -> None:
+        self.exchange_ended(self.model.running[pick % len(self.model.running)], served=False)
+
+    def exchange_ended(self, run: NaiveRun, served: bool = True) -> None:
         model = self.model
         model.running.remove(run)
         model.end(run.request, RequestOutcome.ANSWERED)
-        model.gate.served()
+        if served:
+            model.gate.served()
         self.offered(run)
-        self.do(self.pool.exchange_ended(run.request, run.channel, run.instance.name, model.now))
+        name = run.instance.name
+        self.do(self.pool.exchange_ended(run.request, run.channel, name, model.now, served))
 
     def offered(self, run: NaiveRun) -> None:
         if run.instance in self.model.open:
@@ -353,12 +360,14 @@ class Histories(RuleBasedStateMachine):
                 self.instance_lost(self.model.instances.index(instance))
 
     @precondition(lambda self: not self.calm and self.model.instances)
-    @rule(pick=PICK)
-    def instance_leaves(self, pick: int) -> None:
+    @rule(pick=PICK, reason=st.sampled_from(["deadline", "application_exited"]))
+    def instance_leaves(self, pick: int, reason: str = "deadline") -> None:
         instance = self.model.instances[pick % len(self.model.instances)]
         if not instance.draining and not instance.ready:
             self.model.failed(self.chance)
-        self.do(self.pool.instance_leaving(instance.name, "deadline", self.model.now))
+        elif not instance.draining and reason == "application_exited":
+            self.model.gate.exited(self.model.now)
+        self.do(self.pool.instance_leaving(instance.name, reason, self.model.now))
         assert instance.draining
 
     @precondition(lambda self: not self.calm and self.model.instances)

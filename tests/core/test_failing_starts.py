@@ -139,6 +139,16 @@ def crashes_at_first_request(world: World, start: int) -> None:
     world.later(1.0, lambda: world.is_lost(start))
 
 
+def application_ends_at_first_request(world: World, start: int) -> None:
+    """The same of the application alone: its instance says so, and leaves in order."""
+    world.later(0.5, lambda: world.opens(start))
+    world.later(0.5, lambda: world.offers(start))
+    world.later(
+        1.0, lambda: world.pool.instance_leaving(f"i{start}", "application_exited", world.now)
+    )
+    world.later(1.1, lambda: world.is_lost(start))
+
+
 def never_ready(world: World, start: int) -> None:
     """The application does not listen within its 30 s, and the function gives up."""
     world.later(30.0, lambda: world.fails(start, StartFailure.ENDED))
@@ -156,6 +166,7 @@ CASES = [
     (crashes, 7, 3, {"start_failed"}),  # its failures are too far apart for the breaker
     (crashes_once_called_back, 7, 3, {"start_failed"}),
     (crashes_at_first_request, 12, 6, {"answer_lost", "breaker_open"}),
+    (application_ends_at_first_request, 12, 6, {"answer_lost", "breaker_open"}),
     (never_ready, 5, 4, {"start_failed"}),
     (never_offers, 5, 2, {"queue_timeout", "start_failed"}),
 ]

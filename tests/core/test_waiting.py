@@ -32,6 +32,15 @@ def test_leaving() -> None:
     assert ("a" in line, "b" in line, len(line)) == (False, True, 1)
 
 
+def test_everybody_who_waits() -> None:
+    line = line_of("a", "b", "c", "d")
+    first = line.take_first()
+    line.take_first()
+    line.rejoin(*first)
+    line.leave("c")
+    assert sorted(map(str, line.everybody())) == ["a", "d"]
+
+
 def test_who_returns_stands_where_they_stood() -> None:
     line = line_of("a", "b", "c", "d")
     places = dict(line.take_first() for _ in range(3))

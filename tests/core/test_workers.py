@@ -34,6 +34,7 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
         workers=3,
         max_instances=10,
         queue_limit=7,
+        queue_bytes_limit=3_000_000,
         connection_limit=100,
         callback_port=9000,
         control_port=5101,
@@ -42,6 +43,7 @@ def test_what_costs_is_divided_and_the_rest_is_the_same() -> None:
     parts = [settings_of(settings, worker, PORTS) for worker in range(3)]
     assert [part.max_instances for part in parts] == [4, 3, 3]
     assert [part.queue_limit for part in parts] == [3, 2, 2]
+    assert [part.queue_bytes_limit for part in parts] == [1_000_000] * 3
     assert [part.connection_limit for part in parts] == [34, 33, 33]
     assert [part.callback_port for part in parts] == [9000, 9001, 9002]
     for part in parts:
@@ -73,6 +75,11 @@ def test_the_limits_of_each_pool_are_divided_like_those_of_all() -> None:
             {"pools": {"a": {"max-instances": 2}}}, workers=3, control_port=5101, routes="a=a"
         )
     assert "max-instances in [pools.a] of the file: 2 is refused" in str(caught.value)
+
+
+def test_no_limit_stays_no_limit() -> None:
+    settings = make_settings(workers=3, control_port=5101, queue_bytes_limit=0)
+    assert [settings_of(settings, each, PORTS).queue_bytes_limit for each in range(3)] == [0] * 3
 
 
 def test_what_is_kept_warm_is_divided_down_to_nothing() -> None:

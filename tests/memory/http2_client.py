@@ -66,6 +66,7 @@ class Http2Client(Protocol):
         self.lost: Failure | None = None
         self.pending: dict[int, tuple[bytes, bool]] = {}
         self._early: list[bytes] = []
+        self._unread = b""
 
     def connectionMade(self) -> None:
         self.state.initiate_connection()
@@ -77,10 +78,20 @@ class Http2Client(Protocol):
             self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
-        for event in self.state.receive_data(data):
-            self._on_event(event)
+        self._unread += data
+        while frame := self._whole_frame():
+            for event in self.state.receive_data(frame):
+                self._on_event(event)
         self._send_pending()
         self.flush()
+
+    def _whole_frame(self) -> bytes:
+        """The next one, by itself: after a GOAWAY the library would take no other."""
+        size = 9 + int.from_bytes(self._unread[:3], "big")
+        if len(self._unread) < size:
+            return b""
+        frame, self._unread = self._unread[:size], self._unread[size:]
+        return frame
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.lost = reason

@@ -98,6 +98,27 @@ class FailingStartTests(FailingCase):
         self.assertEqual(heard.keys(), {(502, "answer_lost"), (503, "breaker_open")})
         self.assertGreater(heard[503, "breaker_open"], heard[502, "answer_lost"])
 
+    def test_an_application_that_ends_at_its_first_requests(self) -> None:
+        """The Lambda side lives: it answers for the application, and says why it leaves."""
+
+        def serves_for_a_moment(running: Running) -> None:
+            self.system.aws.serve(running)
+            self.clock.callLater(0.2, self.application_exits, running)
+
+        self.system.aws.on_start = serves_for_a_moment
+        clients = self.ask_for_minutes()
+        self.assertLessEqual(self.most_in_a_minute(since=60), 6)
+        heard = self.heard(clients)
+        self.assertEqual(heard.keys(), {(502, "answer_lost"), (503, "breaker_open")})
+        self.assertGreater(heard[503, "breaker_open"], heard[502, "answer_lost"])
+        self.assertEqual(self.outcomes("invocations").keys(), {"returned"})
+
+    def application_exits(self, running: Running) -> None:
+        for call in self.host.open:
+            call.respond(b'{"component":"instance","reason":"answer_lost"}', 502)
+        assert running.instance is not None
+        running.instance.leave("application_exited")
+
     def test_an_application_that_never_becomes_ready(self) -> None:
         self.system.aws.on_start = lambda running: self.end(running, 30)
         clients = self.ask_for_minutes()

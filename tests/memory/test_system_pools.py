@@ -229,6 +229,20 @@ class ApartTests(PoolsCase):
             self.assert_refused(client, 503, "invoke_refused")
         self.assertEqual(self.answer(self.ask(get("/now"))).body, b"now")
 
+    def test_each_pool_pays_for_its_own_starts(self) -> None:
+        """Budget, start rate and breaker: what one has used up is not missing elsewhere."""
+        pools = {"orders": {"budget-invocations-per-minute": 2}, "assets": {"start-burst": 1}}
+        self.build(60.0, file={"start-rate": 1, "pools": pools}, max_concurrent_count=1)
+        for raw in (asked_of("orders.example.com", "/x"), get("/static/x"), get("/x")):
+            for _ in range(4):
+                self.ask(raw)
+        self.assertEqual(self.invoked(), {"orders": 2, "assets": 1, "web": 3})
+        brakes = {name: self.of(name)["capacity"]["brake"] for name in POOLS}
+        held = {"orders": "budget_invocations", "assets": "start_rate", "web": None}
+        self.assertEqual(brakes, held)
+        self.advance(59)
+        self.assertEqual(self.invoked(), {"orders": 2, "assets": 3, "web": 3})
+
     def test_lines_and_limits_are_those_of_each_pool(self) -> None:
         file = {"queue-limit": 2, "pools": {"web": {"queue-limit": 5, "max-instances": 1}}}
         self.build(60.0, file=file)
@@ -438,7 +452,7 @@ class TogetherTests(PoolsCase):
         self.hosts["assets"].calls[0].respond(b"late")
         self.advance(0.1)
         self.assertNoResult(stopped)
-        self.assertEqual(self.page("/ready")[0], 200)
+        self.assertEqual(self.page("/ready"), (503, "draining\n"))
         self.advance(2)
         self.successResultOf(stopped)
         self.assertEqual([self.answer(each).status for each in clients], [200] * 3)

@@ -126,6 +126,21 @@ class StartingTests(SynchronousTestCase):
         instance = self.aws.started[0].instance
         self.assertIsNot(instance, None)
 
+    def test_with_local_a_stop_before_the_first_instance_serves_who_waits(self) -> None:
+        service = self.build(local="the command", control_port=CONTROL, function_name="local")
+        service.privilegedStartService()
+        service.startService()
+        self.aws.cold_start = 5
+        self.backend.started.callback("127.0.0.1")
+        client = Client()
+        self.network.connect(client, FRONT).write(get("/now"))
+        self.network.pump()
+        stopped = service.stopService()
+        self.network.advance(6)
+        self.assertTrue(client.received.endswith(b"now"), client.received)
+        self.network.advance(10)
+        self.successResultOf(stopped)
+
 
 class ProgressTests(SynchronousTestCase):
     """A router whose start somebody follows, as the parent of several does."""

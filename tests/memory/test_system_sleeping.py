@@ -112,6 +112,16 @@ class SleepingTests(PoolsCase):
         self.advance(3)
         self.assertEqual(self.of("web")["capacity"]["failed_starts"], 1)  # it was given up
 
+    def test_who_comes_to_one_that_sleeps_when_all_are_drained_is_refused(self) -> None:
+        self.build()
+        self.advance(1)
+        self.system.parts.pools.drain()
+        self.assertEqual(self.awake, set())
+        self.assert_refused(self.ask(get("/now")), 503, "draining")
+        self.advance(1)
+        self.assertEqual((self.system.aws.started, self.awake), ([], set()))
+        self.assertEqual(self.outcomes(), {"draining": 1})
+
     def test_a_minimum_is_kept_without_a_request(self) -> None:
         self.build(1.0, file={"pools": {"orders": {"min-instances": 1}}})
         self.advance(10)

@@ -5,6 +5,7 @@ A history is made of its seed, so one that fails can be had again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from lambdadispatch.wire.heads import response
@@ -18,6 +19,8 @@ STEPS = 60
 class Storm:
     """One history, made of a seed."""
 
+    steps = STEPS
+
     def __init__(self, case: SystemCase, seed: int) -> None:
         self.case = case
         self.chance = Random(seed)
@@ -26,7 +29,12 @@ class Storm:
         self.everybody: list[Client] = []
 
     def run(self) -> None:
-        steps = [
+        self.go_on(self.some_steps(), self.steps)
+        self.end()
+
+    def some_steps(self) -> list[Callable[[], None]]:
+        """What may happen, the more often the more likely."""
+        return [
             *[self.a_request] * 6,
             *[self.more_of_a_request] * 4,
             *[self.an_answer] * 6,
@@ -41,10 +49,34 @@ class Storm:
             self.an_instance_dies,
             self.the_process_stands_still,
         ]
-        for _ in range(STEPS):
+
+    def go_on(self, steps: list[Callable[[], None]], count: int) -> None:
+        """So many of these, one after another; the books balance after each."""
+        for _ in range(count):
             self.chance.choice(steps)()
             self.case.network.pump()
-        self.end()
+            self.check_counts()
+
+    def check_counts(self) -> None:
+        """What began has ended in one outcome, or is in one of the live sets."""
+        case = self.case
+        for pool in case.system.parts.pools.all:
+            state, counts = pool.router.state(), pool.counts
+            ended = sum(counts.requests.values())
+            there = state["waiting"] + state["running"]
+            case.assertEqual(ended + there, pool.router._arrivals)
+            case.assertEqual(state["running"], len(pool.router._assigned))
+            case.assertLessEqual(state["tunnels"], state["running"])
+            instances, channels = state["instances"], 0
+            for instance in instances:
+                channels += instance["channels"]
+            case.assertEqual(
+                sum(counts.invocations.values()) + len(instances), counts.invocations_started
+            )
+            case.assertEqual(sum(counts.channels.values()) + channels, counts.channels_opened)
+            case.assertLessEqual(state["idle_channels"] + state["tunnels"], channels)
+            alive = state["starting"] + state["open_instances"] + state["draining_instances"]
+            case.assertLessEqual(alive, len(instances))
 
     # -- clients
 
@@ -180,10 +212,12 @@ class Storm:
             if client.lost is None:
                 client.transport.abortConnection()
         case.network.pump()
-        state = case.system.parts.router.state()
-        case.assertEqual((state["waiting"], state["running"]), (0, 0))
+        self.check_counts()
+        for pool in case.system.parts.pools.all:
+            state = pool.router.state()
+            case.assertEqual((state["waiting"], state["running"]), (0, 0))
+            case.sent += pool.router._arrivals
         case.assertEqual(case.host.open, [])
-        case.sent = case.system.parts.router._arrivals
 
 
 class StormTests(SystemCase):

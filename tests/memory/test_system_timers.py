@@ -235,6 +235,21 @@ class TotalTests(TimerCase):
         self.advance(2)
         self.assert_told(client, "total_timeout")
 
+    def test_who_still_waits_is_told_in_time(self) -> None:
+        self.stop()
+        self.build(60.0, total_timeout=5, queue_timeout=100)
+        client, gone = self.ask(get("/x")), self.ask(get("/x"))
+        gone.transport.abortConnection()
+        self.advance(4.9)
+        later = self.ask(get("/x"))
+        self.assertEqual(client.received, b"")
+        self.advance(1.2)
+        self.assert_refused(client, 504, "total_timeout")
+        self.assertEqual((later.received, self.pool["waiting"]), (b"", 1))
+        self.advance(5)
+        self.assert_refused(later, 504, "total_timeout")
+        self.assertEqual(self.outcomes(), {"total_timeout": 2, "client_gone": 1})
+
     def test_no_limit_unless_set(self) -> None:
         self.stop()
         self.build(first_byte_timeout=0)

@@ -30,8 +30,9 @@ def refuses(port: int) -> bool:
     [(signal.SIGTERM, "auto"), (signal.SIGINT, "auto"), (signal.SIGTERM, "twisted")],
 )
 def test_what_runs_is_finished_and_nothing_new_is_taken(number: int, transport: str) -> None:
-    with serving("--transport", transport) as router:
-        answers = all_at_once(router.port, ["/delay?ms=2000"] * 20)
+    # All at one instance, so that no start has to be in time.
+    with serving("--transport", transport, "--max-concurrent-count", "20") as router:
+        answers = all_at_once(router.port, ["/delay?ms=4000"] * 20)
         until(lambda: running(router) == 20, "all twenty run")
         router.send(number)
         until(lambda: refuses(router.port), "no new connections")
