@@ -91,6 +91,7 @@ class Http2Connection(ServedConnection):
         self.windows = Windows(self._state, self.write_out)
         self._requests_left = server.connection_limits.requests
         self._closing = False
+        self._late = 0
         self.closed = False
         self._unread = 0
         self.drained = 0
@@ -207,8 +208,7 @@ class Http2Connection(ServedConnection):
     def _request_came(self, event: events.RequestReceived) -> None:
         number = event.stream_id or 0
         if self._closing or len(self.exchanges) >= self._rules.streams:
-            self._state.reset_stream(number, REFUSED_STREAM)
-            self._note_reset()
+            self._refuse_stream(number)
             return
         self._allowances.request_came()
         ended = event.stream_ended is not None
@@ -227,6 +227,16 @@ class Http2Connection(ServedConnection):
             return
         exchange = self.exchanges[number] = StreamExchange(self, number, head, ended=ended)
         self._rules.on_request(exchange)
+
+    def _refuse_stream(self, number: int) -> None:
+        """It may be asked for elsewhere. As many as may be open at once can have been on their way
+        when the client was told that there is an end; these say nothing against it.
+        """
+        self._state.reset_stream(number, REFUSED_STREAM)
+        if self._closing and self._late < self._rules.streams:
+            self._late += 1
+        else:
+            self._note_reset()
 
     def _body_came(self, event: events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
