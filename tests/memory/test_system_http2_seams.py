@@ -129,6 +129,26 @@ class RefusalTests(Http2Case):
         self.assertEqual(self.outcomes(), {"bad_request": 5})
 
 
+class CutTests(Http2Case):
+    def test_at_the_end_of_a_drain_each_stream_is_told_what_became_of_it(self) -> None:
+        """Who waited is refused with an answer, though the same connection has one that is cut."""
+        self.build(max_instances=1, max_concurrent_count=1, drain_timeout=5)
+        client = self.connect()
+        running, waiting = self.begin(client, b"/x"), self.begin(client, b"/x")
+        self.call.begin()
+        self.call.write(b"a part")
+        stopped = self.system.service.stopService()
+        self.advance(4)
+        self.assertEqual((running.body, waiting.status), (b"a part", 0))
+        self.advance(2)
+        self.assert_told(waiting, 503, "draining")
+        self.assertEqual((running.ended, running.reset), (False, 2))
+        self.assertIsNotNone(client.lost)
+        self.assertEqual(self.call.lost, "client_gone")
+        self.advance(20)
+        self.successResultOf(stopped)
+
+
 class LateTests(Http2Case):
     def test_those_that_came_before_the_goaway_was_heard_are_no_flood(self) -> None:
         """They are refused, for somebody else to serve, and what runs is finished all the same."""
