@@ -34,6 +34,7 @@ from lambdadispatch.http2 import frames
 from lambdadispatch.http2.allowances import Allowances
 from lambdadispatch.http2.exchange import (
     CANCEL,
+    INTERNAL_ERROR,
     NO_ERROR,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -42,7 +43,7 @@ from lambdadispatch.http2.exchange import (
 from lambdadispatch.http2.frames import Piece
 from lambdadispatch.http2.library import Http2State, block_limit, goaway
 from lambdadispatch.http2.reading import Reading
-from lambdadispatch.http2.rules import Http2Rules
+from lambdadispatch.http2.rules import BROKEN, TOO_LARGE, UNCALM, Http2Rules
 from lambdadispatch.http2.watch import Watch
 from lambdadispatch.http2.windows import Windows
 from lambdadispatch.http2.writing import Writing
@@ -60,13 +61,6 @@ log = Logger()
 HELD_OCTETS: Final = 65536
 
 ENHANCE_YOUR_CALM: Final = 0xB
-
-UNCALM: Final = "too_many_frames"
-"""Why exchanges end when a client has used up what it may ask for."""
-TOO_LARGE: Final = "head_too_large"
-"""Why exchanges end when a head was begun that is far over its limit."""
-BROKEN: Final = "protocol_error"
-"""Why exchanges end when their connection has broken the rules of HTTP/2."""
 
 
 class Http2Connection(ServedConnection):
@@ -91,6 +85,7 @@ class Http2Connection(ServedConnection):
         self.windows = Windows(self._state, self.write_out)
         self._requests_left = server.connection_limits.requests
         self._closing = False
+        self._late = 0
         self.closed = False
         self._unread = 0
         self.drained = 0
@@ -113,7 +108,7 @@ class Http2Connection(ServedConnection):
     def connectionMade(self) -> None:
         """Twisted: the connection is up, and HTTP/2 agreed on."""
         if self.server.admission is not None and not self.server.admission.opened(self):
-            self.cut()
+            self._abort()
             return
         self.transport.registerProducer(self, True)
         self.server.connections.add(self)
@@ -207,8 +202,7 @@ class Http2Connection(ServedConnection):
     def _request_came(self, event: events.RequestReceived) -> None:
         number = event.stream_id or 0
         if self._closing or len(self.exchanges) >= self._rules.streams:
-            self._state.reset_stream(number, REFUSED_STREAM)
-            self._note_reset()
+            self._refuse_stream(number)
             return
         self._allowances.request_came()
         ended = event.stream_ended is not None
@@ -227,6 +221,16 @@ class Http2Connection(ServedConnection):
             return
         exchange = self.exchanges[number] = StreamExchange(self, number, head, ended=ended)
         self._rules.on_request(exchange)
+
+    def _refuse_stream(self, number: int) -> None:
+        """It may be asked for elsewhere. As many as may be open at once can have been on their way
+        when the client was told that there is an end; these say nothing against it.
+        """
+        self._state.reset_stream(number, REFUSED_STREAM)
+        if self._closing and self._late < self._rules.streams:
+            self._late += 1
+        else:
+            self._note_reset()
 
     def _body_came(self, event: events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
@@ -402,7 +406,15 @@ class Http2Connection(ServedConnection):
         self.transport.loseConnection()
 
     def cut(self) -> None:
-        """End the connection so that the client sees that what it has got is not whole."""
+        """End what runs by resets, so that the client sees what is not whole, and has what is."""
+        if self.closed:
+            return
+        self._state.reset_all(self.exchanges, INTERNAL_ERROR)
+        self.lose()
+        self._lose_exchanges(CLIENT_GONE)
+
+    def _abort(self) -> None:
+        """End the connection at once, for nothing of it is or can be read."""
         self.closed = True
         self.transport.abortConnection()
 
@@ -415,7 +427,7 @@ class Http2Connection(ServedConnection):
 
     def stall_all(self) -> None:
         """The client does not read at all: cut the connection."""
-        self.cut()
+        self._abort()
         self._lose_exchanges(CLIENT_STALLED)
 
     def tire(self) -> None:

@@ -5,11 +5,14 @@ Not compiled, for it extends classes of the library.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import hpack
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.exceptions import StreamClosedError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
@@ -96,6 +99,12 @@ class Http2State(H2Connection):
         """The fields of the block that was read last, with those that the library is not shown."""
         lengths = [(b"content-length", value) for value in self.lengths_in.lengths]
         return (*[(bytes(name), bytes(value)) for name, value in headers], *lengths)
+
+    def reset_all(self, numbers: Iterable[int], code: int) -> None:
+        """Reset those of these streams that are open."""
+        for number in numbers:
+            with suppress(StreamClosedError):
+                self.reset_stream(number, code)
 
     def bound_table(self) -> None:
         """The client has sent settings, which may allow any size of the encoder's table."""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lambdadispatch.http11.exchange import Exchange
 from lambdadispatch.wire.errors import RemoteProtocolError
+
+UNCALM: Final = "too_many_frames"
+"""Why exchanges end when a client has used up what it may ask for."""
+TOO_LARGE: Final = "head_too_large"
+"""Why exchanges end when a head was begun that is far over its limit."""
+BROKEN: Final = "protocol_error"
+"""Why exchanges end when their connection has broken the rules of HTTP/2."""
 
 
 class Http2Rules(NamedTuple):

@@ -166,6 +166,7 @@ class Router:
         """A channel is gone."""
         channel = cast(Channel, connection)
         self._fleet.channel_closed(channel, reason)
+        self._tunnels.channel_closed(channel)
         self._do(self._dispatcher.channel_lost(channel, self._seconds()))
 
     # -- sessions

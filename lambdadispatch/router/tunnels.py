@@ -8,6 +8,10 @@ when that has gone to both sides they have ``CLOSE_TIME`` seconds to answer; the
 frame that has begun is let to its end first, and other protocols have no such word. These last as
 long as the instance, or the drain, gives them.
 
+The channel of a tunnel that is over closes when the instance has taken what was written. It has
+``CLOSE_TIME`` for that, then the channel is cut: nobody else waits for its end, and a client that
+writes to an application that does not read, and leaves, would use up the channels one by one.
+
 All limits are kept by passes over the tunnels, about once a second.
 """
 
@@ -33,6 +37,7 @@ class Tunnels:
         self._open: dict[Request, Tunnel] = {}
         self._leaving: set[Request] = set()
         self._told: dict[Request, float] = {}
+        self._closing: dict[Channel, float | None] = {}
         self._next = float("-inf")
         self._draining = False
 
@@ -51,6 +56,11 @@ class Tunnels:
         if self._open.pop(request, None) is not None:
             self._leaving.discard(request)
             self._told.pop(request, None)
+            self._closing[cast(Channel, request.channel)] = None
+
+    def channel_closed(self, channel: Channel) -> None:
+        """A channel is gone, which may have carried a tunnel."""
+        self._closing.pop(channel, None)
 
     # -- leaving
 
@@ -81,9 +91,10 @@ class Tunnels:
 
     def tick(self, now: float) -> None:
         """Some time has passed."""
-        if now < self._next or not self._open:
+        if now < self._next or not (self._open or self._closing):
             return
         self._next = now + PASS
+        self._look_at_closing(now)
         for request, tunnel in tuple(self._open.items()):
             if tunnel.moved:
                 tunnel.moved = False
@@ -95,6 +106,13 @@ class Tunnels:
                 since = self._told.setdefault(request, now)
                 if now - since >= CLOSE_TIME:
                     tunnel.close()
+
+    def _look_at_closing(self, now: float) -> None:
+        for channel, since in tuple(self._closing.items()):
+            if since is None:
+                self._closing[channel] = now
+            elif now - since >= CLOSE_TIME:
+                channel.cut()
 
     def _over(self, request: Request, tunnel: Tunnel, now: float) -> RelayOutcome | None:
         limits = self._timeouts

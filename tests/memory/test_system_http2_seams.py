@@ -7,6 +7,7 @@ from typing import Any
 from twisted.logger import formatEvent
 
 from lambdadispatch.front.tunnel import TO_CLIENT
+from lambdadispatch.http2.allowances import RESETS
 from tests.memory.http2_case import Http2Case
 from tests.memory.http2_client import Http2Client, Response
 from tests.memory.stage_host import StageHost
@@ -126,6 +127,58 @@ class RefusalTests(Http2Case):
         self.assertEqual([each.status for each in answers], [0] * 5)
         self.assertEqual(len(self.host.calls), 1)
         self.assertEqual(self.outcomes(), {"bad_request": 5})
+
+
+class CutTests(Http2Case):
+    def test_at_the_end_of_a_drain_each_stream_is_told_what_became_of_it(self) -> None:
+        """Who waited is refused with an answer, though the same connection has one that is cut."""
+        self.build(max_instances=1, max_concurrent_count=1, drain_timeout=5)
+        client = self.connect()
+        running, waiting = self.begin(client, b"/x"), self.begin(client, b"/x")
+        self.call.begin()
+        self.call.write(b"a part")
+        stopped = self.system.service.stopService()
+        self.advance(4)
+        self.assertEqual((running.body, waiting.status), (b"a part", 0))
+        self.advance(2)
+        self.assert_told(waiting, 503, "draining")
+        self.assertEqual((running.ended, running.reset), (False, 2))
+        self.assertIsNotNone(client.lost)
+        self.assertEqual(self.call.lost, "client_gone")
+        self.advance(20)
+        self.successResultOf(stopped)
+
+
+class LateTests(Http2Case):
+    def test_those_that_came_before_the_goaway_was_heard_are_no_flood(self) -> None:
+        """They are refused, for somebody else to serve, and what runs is finished all the same."""
+        self.build(http2_stream_limit=500, drain_timeout=20)
+        client = self.connect()
+        running = self.begin(client, b"/x")
+        late = [client.ask(b"/x") for _ in range(499)]
+        stopped = self.system.service.stopService()
+        self.network.pump()
+        self.assertEqual({each.reset for each in late}, {7})
+        self.assertEqual((client.goaway, client.lost), ((0, 1), None))
+        self.call.respond(b"ok")
+        self.advance(10)
+        self.assertEqual((running.body, running.ended), (b"ok", True))
+        self.successResultOf(stopped)
+
+    def test_who_goes_on_asking_after_it_is_one(self) -> None:
+        self.build(http2_stream_limit=10)
+        client = self.connect()
+        running = self.begin(client, b"/x")
+        self.system.parts.front.drain()
+        self.network.pump()
+        asked = 0
+        while client.goaway == (0, 1) and asked < 1000:
+            client.ask(b"/x")
+            self.network.pump()
+            asked += 1
+        self.assertEqual(asked, RESETS[0] + 11)
+        self.assertEqual(client.goaway and client.goaway[0], 0xB)
+        self.assertFalse(running.ended)
 
 
 class DrainTests(TunnelCase):

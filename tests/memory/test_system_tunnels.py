@@ -248,6 +248,26 @@ class TimeTests(TunnelCase):
         client.transport.resumeProducing()
         self.network.pump()
 
+    def test_an_application_that_does_not_take_the_rest_does_not_keep_the_channel(self) -> None:
+        """Its client has left, so nobody else would ever end it."""
+        self.build(max_concurrent_count=1, channel_count=2)
+        client = self.open_tunnel()
+        self.application.transport.pauseProducing()
+        for _ in range(22):
+            self.send(client, frame(bytes(8000), key=KEY))
+        client.transport.loseConnection()
+        self.advance(1)
+        self.ended()
+        self.assertEqual(self.outcomes(), {"tunnel_closed": 1})
+        self.assertEqual(self.outcomes("channels"), {})
+        self.advance(CLOSE_TIME + 1)
+        self.assertEqual(self.outcomes("channels"), {"tunnel_closed": 1})
+        stuck = self.application
+        self.assertEqual(self.answer(self.ask(get("/x"))).body, b"ok")
+        stuck.transport.resumeProducing()
+        self.advance(1)
+        self.assertEqual(stuck.ended, "lost")
+
 
 class LeavingTests(TunnelCase):
     """Both sides are told ahead: close code 1012."""
