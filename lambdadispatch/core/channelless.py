@@ -3,7 +3,8 @@
 Theory of operation. An instance replaces channels that break, within seconds. Where it cannot (a
 full control port, a network that lets some connections through), its session goes on, and it would
 stand for a slot that nobody can use until its deadline. So one that has had no channel for ``TIME``
-is told to leave, and the ordinary decision starts another one if one is wanted.
+is told to leave, and the ordinary decision starts another one if one is wanted. To the gate that is
+a bad exit: where no channel lives, one start after another would go the same way.
 
 Rejected: to take it for lost at once (channels of one instance break together, and come back).
 """

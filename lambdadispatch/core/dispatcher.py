@@ -386,6 +386,7 @@ class Dispatcher(LiveSets):
             actions += self._retire(instance, "given_up")
             actions += self._after_failure(StartFailure.SILENT, now)
         for instance in self._channelless.late(now):
+            self._gate.exited(now)
             actions += self._retire(instance, "no_channel")
         return actions
 

@@ -22,8 +22,9 @@ POOLED: Final = (
     *("min_instances_schedule", "time_zone", "scale_in_delay", "start_rate", "start_burst"),
     *("budget_invocations_per_minute", "budget_gb_seconds_per_hour", "function_memory_mb"),
     *("queue_timeout", "queue_limit", "queue_bytes_limit", "first_byte_timeout", "idle_timeout"),
-    *("total_timeout", "instance_idle", "deadline_margin", "start_timeout", "backoff_first"),
-    *("backoff_most", "local_function_timeout", "local_concurrency"),
+    *("total_timeout", "tunnel_idle_timeout", "instance_idle", "deadline_margin"),
+    *("start_timeout", "backoff_first", "backoff_most"),
+    *("local_function_timeout", "local_concurrency"),
 )
 """What a pool can have for itself. All else is about ports, clients or the process."""
 

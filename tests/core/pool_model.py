@@ -103,6 +103,7 @@ class PoolModel(NaivePool):
             self._check_replaced(found[0])
         elif action.reason == "no_channel":
             assert not (found[0].idle or self.load(found[0])), "it can take a request"
+            self.gate.exited(self.now)
         found[0].draining = True
 
     def _check_surplus(self, instance: NaiveInstance) -> None:

@@ -149,6 +149,14 @@ def application_ends_at_first_request(world: World, start: int) -> None:
     world.later(1.1, lambda: world.is_lost(start))
 
 
+def loses_its_channels(world: World, start: int) -> None:
+    """Its session lives and its channels do not, so that it is told to leave after 5 s."""
+    world.later(0.5, lambda: world.opens(start))
+    world.later(0.5, lambda: world.offers(start))
+    world.later(0.6, lambda: world.pool.channel_lost(f"c{start}", world.now))
+    world.later(6.0, lambda: world.is_lost(start))
+
+
 def never_ready(world: World, start: int) -> None:
     """The application does not listen within its 30 s, and the function gives up."""
     world.later(30.0, lambda: world.fails(start, StartFailure.ENDED))
@@ -167,6 +175,7 @@ CASES = [
     (crashes_once_called_back, 7, 3, {"start_failed"}),
     (crashes_at_first_request, 12, 6, {"answer_lost", "breaker_open"}),
     (application_ends_at_first_request, 12, 6, {"answer_lost", "breaker_open"}),
+    (loses_its_channels, 12, 6, {"answer_lost", "breaker_open"}),
     (never_ready, 5, 4, {"start_failed"}),
     (never_offers, 5, 2, {"queue_timeout", "start_failed"}),
 ]

@@ -5,7 +5,7 @@ All that was due meanwhile is due at once when it goes on, before anything that 
 
 from __future__ import annotations
 
-from tests.memory.system import get
+from tests.memory.system import CONTROL, get
 from tests.memory.system_case import SystemCase
 
 STALL = 300.0
@@ -74,7 +74,33 @@ class StallTests(SystemCase):
         """As one that has more to do than it can."""
         self.build(first_byte_timeout=30)
         client = self.ask(get("/x"))
-        for _ in range(20):
+        self.be_late_for(40)
+        self.assert_refused(client, 504, "first_byte_timeout")
+
+    def be_late_for(self, seconds: int) -> None:
+        """Each turn takes two seconds."""
+        for _ in range(seconds // 2):
             self.clock.advance(2)
             self.network.pump()
-        self.assert_refused(client, 504, "first_byte_timeout")
+
+    def test_one_that_is_always_late_tells_who_waits_and_gives_up_starts(self) -> None:
+        self.build(600.0, queue_timeout=20, start_timeout=30, backoff_first=900, backoff_most=900)
+        client = self.ask(get("/x"))
+        self.be_late_for(18)
+        self.assertEqual(client.received, b"")
+        self.be_late_for(8)
+        self.assert_refused(client, 504, "queue_timeout")
+        self.be_late_for(10)
+        capacity = self.pool["capacity"]
+        self.assertEqual((self.pool["starting"], capacity["failed_starts"]), (0, 1))
+
+    def test_one_that_is_always_late_finds_out_who_is_dead_and_no_other(self) -> None:
+        self.build(max_concurrent_count=1, instance_idle=900)
+        for _ in range(2):
+            self.ask(get("/wait/3"))
+        self.advance(5)
+        started = len(self.system.aws.started)
+        self.links_to(CONTROL)[0].freeze("client")
+        self.be_late_for(60)
+        self.assertEqual(self.outcomes("sessions"), {"silent": 1})
+        self.assertEqual(len(self.system.aws.started), started)

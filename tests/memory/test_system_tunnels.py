@@ -39,6 +39,17 @@ class TunnelTests(TunnelCase):
         self.assertEqual(sum(line.lower().startswith(b"x-request-id: ") for line in lines), 1)
         self.assertEqual(lines.count(b"Connection: Upgrade"), 1)
 
+    def test_each_pool_may_have_a_limit_of_its_own_for_silence(self) -> None:
+        pools = {"chat": {"tunnel-idle-timeout": "5s"}}
+        routes = {"function_name": None, "routes": "chat=chat, test=web"}
+        self.build(file={"pools": pools}, tunnel_idle_timeout=60, **routes)
+        silent = self.ask(ASK.replace(b"Host: test", b"Host: chat"))
+        other = self.open_tunnel()
+        self.advance(8)
+        self.assertIsNot(silent.lost, None)
+        self.assertIs(other.lost, None)
+        self.assertEqual(self.outcomes(), {"idle_timeout": 1})
+
     def test_it_is_a_request_that_runs_and_holds_its_place(self) -> None:
         self.build(max_concurrent_count=2, channel_count=2, max_instances=1)
         first = self.open_tunnel()
