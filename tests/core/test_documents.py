@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, and files, flags, commands and words that they name exist."""
+"""The documents: links lead somewhere; files, flags, commands and words that they name exist."""
 
 from __future__ import annotations
 
