@@ -12,11 +12,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from lambdadispatch.control.server import ControlServer
@@ -31,24 +29,13 @@ from lambdadispatch.transports.arrivals import (
     reason_of,
 )
 from lambdadispatch.wire.reader import Limits
+from tests.adapters.control_rig import Peer
 from tests.authority import Authority
 from tests.memory.system import BEGINNING, get, make_settings
 
 LONG = 30.0
 HASTY = 1.0
 """Longer than a handshake takes on a machine that has much else to do."""
-
-
-class Client(Protocol):
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self.lost = reason
 
 
 class ArrivalsCase(TestCase):
@@ -61,7 +48,7 @@ class ArrivalsCase(TestCase):
         self.counts: Counter[str] = Counter()
         self.root = Authority()
         self.pair = self.root.issue("front.example")
-        self.clients: list[Client] = []
+        self.clients: list[Peer] = []
         self.addCleanup(self.end)
 
     async def end(self) -> None:
@@ -90,9 +77,9 @@ class ArrivalsCase(TestCase):
         self.addCleanup(port.stopListening)
         self.port = port.getHost().port
 
-    async def tcp(self, hello: bytes = b"") -> Client:
+    async def tcp(self, hello: bytes = b"") -> Peer:
         """A connection that does not speak TLS by itself."""
-        client = Client()
+        client = Peer()
         lower = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port)
         await connectProtocol(lower, client)
         self.clients.append(client)
@@ -100,9 +87,9 @@ class ArrivalsCase(TestCase):
             client.transport.write(hello)
         return client
 
-    async def tls(self) -> Client:
+    async def tls(self) -> Peer:
         """A client; whatever becomes of it."""
-        client = Client()
+        client = Peer()
         trust = trustRootFromCertificates([Certificate.loadPEM(self.root.certificate)])
         options = optionsForClientTLS("front.example", trustRoot=trust)
         lower = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port)
