@@ -22,11 +22,12 @@ from lambdadispatch.simulator.arguments import parser as simulate_parser
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "bench" / "README.md"])
 NO_FILES = {
-    *("build/compiled", "results/CASE.md", "results/CASE.json", "results/CASE.svg"),  # made
+    *("build/compiled", ".cache/autobahn"),  # made
+    *("results/CASE.md", "results/CASE.json", "results/CASE.svg"),  # made, under other names
     "lambdadispatch/1",  # the protocol's name
 }
 FLAGS_OF_OTHERS = {
-    *("--uid", "--reactor"),  # twistd
+    *("--uid", "--pidfile"),  # twistd
     *("--limit", "--low", "--native", "--python2", "--seconds", "--rows"),  # tests and bench
 }
 
@@ -39,12 +40,12 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
     return [Block(*each) for each in found]
 
 
 def prose(page: Path) -> str:
-    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
@@ -63,7 +64,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         for block in blocks(page):
             if block.kind == "console":
                 joined = block.text.replace("\\\n", " ")
-                for line in re.findall(r"^\$ (.+)$", joined, re.MULTILINE):
+                for line in re.findall(r"^ *\$ (.+)$", joined, re.MULTILINE):
                     if not line.endswith("..."):
                         yield str(page.relative_to(ROOT)), shlex.split(line, comments=True)
 

@@ -260,8 +260,7 @@ def test_name_of_the_file_is_checked() -> None:
 def test_page_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
     assert page.read_text(encoding="utf-8") == settings_page(), (
-        "write docs/settings.md anew: python -c 'from lambdadispatch.settings.page import "
-        'settings_page; print(settings_page(), end="")\' > docs/settings.md'
+        "write it anew: python -m lambdadispatch.settings.page > docs/settings.md"
     )
 
 
