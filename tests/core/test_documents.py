@@ -162,7 +162,13 @@ ROUTERS = those_of("twistd", "-n", "lambdadispatch") + those_of(
 
 
 @pytest.mark.parametrize("arguments", ROUTERS, ids=" ".join)
-def test_the_router_takes_the_arguments_that_are_shown(arguments: list[str]) -> None:
+def test_the_router_takes_the_arguments_that_are_shown(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--config" in arguments:  # the file that is shown just before
+        monkeypatch.chdir(tmp_path)
+        shown = [each.text for each in blocks(ROOT / "docs" / "running.md") if each.kind == "toml"]
+        Path(arguments[arguments.index("--config") + 1]).write_text(shown[-1])
     Options(environ={}).parseOptions(arguments)
 
 
