@@ -12,9 +12,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from lambdadispatch.control.server import ControlServer
@@ -29,13 +31,24 @@ from lambdadispatch.transports.arrivals import (
     reason_of,
 )
 from lambdadispatch.wire.reader import Limits
-from tests.adapters.control_rig import Peer
 from tests.authority import Authority
 from tests.memory.system import BEGINNING, get, make_settings
 
 LONG = 30.0
 HASTY = 1.0
 """Longer than a handshake takes on a machine that has much else to do."""
+
+
+class Client(Protocol):
+    def __init__(self) -> None:
+        self.received = b""
+        self.lost: Failure | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.lost = reason
 
 
 class ArrivalsCase(TestCase):
@@ -48,7 +61,7 @@ class ArrivalsCase(TestCase):
         self.counts: Counter[str] = Counter()
         self.root = Authority()
         self.pair = self.root.issue("front.example")
-        self.clients: list[Peer] = []
+        self.clients: list[Client] = []
         self.addCleanup(self.end)
 
     async def end(self) -> None:
@@ -78,9 +91,9 @@ class ArrivalsCase(TestCase):
         self.addCleanup(port.stopListening)
         self.port = port.getHost().port
 
-    async def tcp(self, hello: bytes = b"") -> Peer:
+    async def tcp(self, hello: bytes = b"") -> Client:
         """A connection that does not speak TLS by itself."""
-        client = Peer()
+        client = Client()
         lower = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port)
         await connectProtocol(lower, client)
         self.clients.append(client)
@@ -88,9 +101,9 @@ class ArrivalsCase(TestCase):
             client.transport.write(hello)
         return client
 
-    async def tls(self) -> Peer:
+    async def tls(self) -> Client:
         """A client; whatever becomes of it."""
-        client = Peer()
+        client = Client()
         trust = trustRootFromCertificates([Certificate.loadPEM(self.root.certificate)])
         options = optionsForClientTLS("front.example", trustRoot=trust)
         lower = TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.port)
