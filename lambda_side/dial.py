@@ -44,7 +44,7 @@ CERTIFICATE_REFUSED: Final = "certificate_refused"
 ADVICE: Final = {
     UNTRUSTED: ": its certificate is not that of the payload, or leads to no authority of "
     "--router-ca or of this system",
-    CERTIFICATE_REFUSED: ": it wants one of its authorities, see --client-certificate",
+    CERTIFICATE_REFUSED: ": it takes only those of its own authorities, see --client-certificate",
 }
 """What the log adds to a reason that says too little about what to look at."""
 
