@@ -41,6 +41,13 @@ UNTRUSTED: Final = "untrusted_router"
 CERTIFICATE_REFUSED: Final = "certificate_refused"
 """The router requires a certificate of this side, and was shown none or none that it trusts."""
 
+ADVICE: Final = {
+    UNTRUSTED: ": its certificate is not that of the payload, or leads to no authority of "
+    "--router-ca or of this system",
+    CERTIFICATE_REFUSED: ": it takes only those of its own authorities, see --client-certificate",
+}
+"""What the log adds to a reason that says too little about what to look at."""
+
 _REFUSALS: Final = (
     "certificate required",
     "bad certificate",

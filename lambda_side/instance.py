@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from lambda_side.channels import Channels
-from lambda_side.dial import Dialer, DialError
+from lambda_side.dial import ADVICE, Dialer, DialError
 from lambda_side.session import InstanceSession
 from lambdadispatch.http11.server_exchange import ServerExchange
 from lambdadispatch.wire.payload import InvokeAnswer, InvokePayload
@@ -107,7 +107,11 @@ class Instance:
 
         def refused(error: DialError) -> None:
             if error.final or tries <= 1:
-                log.error("the router could not be called: {reason}", reason=error.reason)
+                log.error(
+                    "the router could not be called: {reason}{advice}",
+                    reason=error.reason,
+                    advice=ADVICE.get(error.reason, ""),
+                )
                 self._end(error.reason)
             else:
                 self._later("dial", DIAL_PAUSE, lambda: self._call_back(tries - 1))

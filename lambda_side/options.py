@@ -17,7 +17,22 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
 
     ``router_ca``, ``client_certificate`` and ``client_key`` are files that can be read.
     """
-    parser = argparse.ArgumentParser(
+    flags = parser(environ)
+    options = flags.parse_args(arguments)
+    if options.command[:1] == ["--"]:
+        del options.command[0]
+    if not options.command and environ.get(PREFIX + "APP_COMMAND"):
+        options.command = [environ[PREFIX + "APP_COMMAND"]]
+    if options.client_key and not options.client_certificate:
+        flags.error(f"--client-key {options.client_key} needs --client-certificate beside it")
+    if options.app and options.command:
+        flags.error(f"--app {options.app} and a command were both given: give one of them")
+    return options
+
+
+def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The flags; ``environ`` gives defaults."""
+    found = argparse.ArgumentParser(
         prog="python -m lambda_side",
         description="Serve an application to a lambdadispatch router from inside AWS Lambda.",
         epilog="Each flag can be given as an environment variable: --app-port as "
@@ -27,7 +42,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
     def add(flag: str, default: str | None, text: str, kind: Callable[[str], Any] = str) -> None:
         variable = PREFIX + flag.upper().replace("-", "_")
         default = environ.get(variable, default)
-        parser.add_argument(f"--{flag}", type=kind, default=default, help=text)
+        found.add_argument(f"--{flag}", type=kind, default=default, help=text)
 
     add("app", None, "twisted.web Resource or WSGI callable in process, as package.module:name")
     add("app-port", "3001", "loopback port the application listens on (without --app)", _port)
@@ -38,21 +53,12 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
     add("router-ca", None, "file of the authorities that may vouch for the router's host", _file)
     add("client-certificate", None, "file of a certificate to show to the router", _file)
     add("client-key", None, "file of its key, if that is another one", _file)
-    parser.add_argument(
+    found.add_argument(
         "command",
         nargs=argparse.REMAINDER,
         help="after --: command that starts the application; without it, it is already running",
     )
-    options = parser.parse_args(arguments)
-    if options.command[:1] == ["--"]:
-        del options.command[0]
-    if not options.command and environ.get(PREFIX + "APP_COMMAND"):
-        options.command = [environ[PREFIX + "APP_COMMAND"]]
-    if options.client_key and not options.client_certificate:
-        parser.error(f"--client-key {options.client_key} needs --client-certificate beside it")
-    if options.app and options.command:
-        parser.error(f"--app {options.app} and a command were both given: give one of them")
-    return options
+    return found
 
 
 def _port(text: str) -> int:

@@ -25,6 +25,8 @@ from zope.interface import implementer
 from lambda_side.tls_files import NO_FILES, TlsFiles, TlsUnusable, tls_name
 from lambdadispatch.wire.payload import Callback
 
+KEY = "a PEM file with the key of --client-certificate, without a passphrase, or both in one file"
+
 
 @dataclass(frozen=True)
 class _Own:
@@ -40,7 +42,8 @@ def client_tls(callback: Callback, files: TlsFiles = NO_FILES) -> IOpenSSLClient
     if callback.certificate is not None:
         trust = _trust("callback.certificate", callback.certificate.encode())
     elif files.router_ca is not None:
-        trust = _trust(files.router_ca, _read(files.router_ca))
+        ca = f"--router-ca {files.router_ca}"
+        trust = _trust(ca, _read(ca, files.router_ca))
     own = _own(files)
     options = optionsForClientTLS(
         tls_name(callback),
@@ -72,13 +75,14 @@ def _trust(what: str, pem: bytes) -> Any:
 def _own(files: TlsFiles) -> _Own | None:
     if files.client_certificate is None:
         return None
-    file = files.client_certificate
-    key = _read(files.client_key or file)
-    own, *chain = _certificates(file, _read(file))
+    named = f"--client-certificate {files.client_certificate}"
+    own, *chain = _certificates(named, _read(named, files.client_certificate))
+    at = named if files.client_key is None else f"--client-key {files.client_key}"
+    key = _read(at, files.client_key or files.client_certificate)
     try:
         certificate = PrivateCertificate.loadPEM(_twisted(own).dumpPEM() + key)
     except Exception as error:
-        raise TlsUnusable(f"{files.client_key or file}: no key can be read: {error}") from None
+        raise TlsUnusable(f"{at}: the key cannot be used: {error}; allowed: {KEY}") from None
     return _Own(certificate, [X509.from_cryptography(each) for each in chain])
 
 
@@ -93,8 +97,8 @@ def _twisted(certificate: Any) -> Certificate:
     return Certificate(X509.from_cryptography(certificate))
 
 
-def _read(file: str) -> bytes:
+def _read(what: str, file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise TlsUnusable(f"{file}: cannot be read: {error.strerror}") from None
+        raise TlsUnusable(f"{what}: cannot be read: {error.strerror}") from None

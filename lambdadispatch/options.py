@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from twisted.python import usage
 
@@ -15,6 +17,19 @@ from lambdadispatch.transports.choose import TransportUnavailable, install
 
 def _help(setting: Setting) -> str:
     return f"{setting.help} [default: {default_text(setting)}]"
+
+
+_UNKNOWN = re.compile(r"option --(\S+) not recognized")
+
+
+def _with_help(text: str) -> str:
+    """Twisted's word on an unknown flag says nothing of those that there are."""
+    unknown = _UNKNOWN.fullmatch(text)
+    if unknown is None:
+        return text
+    near = get_close_matches(unknown[1], [each.flag for each in (CONFIG, *SETTINGS)], 1)
+    meant = f"perhaps --{near[0]}; " if near else ""
+    return f"{text}; {meant}--help shows all"
 
 
 class Options(usage.Options):
@@ -45,9 +60,10 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
+            text = _with_help(str(error))
             if self.parent is None:
-                raise
-            print(error, file=sys.stderr)
+                raise usage.UsageError(text) from None
+            print(text, file=sys.stderr)
             raise SystemExit(1) from None
 
     def parseArgs(self, *args: str) -> None:

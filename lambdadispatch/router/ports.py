@@ -1,4 +1,4 @@
-"""The four ports: opened all or none, closed each in its time."""
+"""The ports: opened all or none, closed each in its time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.python.failure import Failure
 
 from lambdadispatch.router.certificate import KeyAndCertificate
+from lambdadispatch.settings.setting import PREFIX
 
 
 class CannotListen(Exception):
@@ -109,8 +110,10 @@ def _closed(port: IListeningPort | None) -> Deferred[None]:
 
 def cannot_listen(name: str, port: int, error: object) -> CannotListen:
     """The error for a port that the system refused; ``name`` is its setting."""
+    variable = PREFIX + name.upper().replace("-", "_")
     return CannotListen(
-        f"--{name} {port}: cannot listen: {error}; choose another, or 0 for a free one"
+        f"--{name} {port}: cannot listen: {error}; choose another by --{name} or {variable}, "
+        "or 0 for a free one"
     )
 
 

@@ -1,7 +1,8 @@
-"""The page docs/settings.md, written from the table."""
+"""The page docs/settings.md, written from the table: ``python -m lambdadispatch.settings.page``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from lambdadispatch.settings.pool_tables import POOLED
@@ -100,3 +101,7 @@ def _cells(setting: Setting) -> Iterator[str]:
     yield " or ".join(f"`{variable}`" for variable in (preferred, *aliases))
     for text in (default_text(setting), setting.kind.allowed, setting.help):
         yield text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())

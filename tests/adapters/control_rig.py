@@ -8,26 +8,12 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.memory.network import MemoryNetwork
+from tests.memory.system import Client as Peer
 
 PORT = 5001
-
-
-class Peer(Protocol):
-    """The other end of a connection: keeps what comes."""
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self.lost = reason
 
 
 class NetworkCase(SynchronousTestCase):

@@ -280,12 +280,22 @@ class UnusableTests(ControlTlsCase):
         good = self.write(pair)
         bad = self.folder / "bad.pem"
         bad.write_bytes(b"not PEM")
+        other = str(self.folder / "other.key")
+        Path(other).write_bytes(self.root.issue("y.test").key)
         told = Callback("localhost", 1, tls=True)
         for files, text in (
-            (TlsFiles(router_ca=str(bad)), f"{bad}: no certificate can be read: "),
-            (TlsFiles(router_ca="/none"), "/none: cannot be read: No such file"),
-            (TlsFiles(client_certificate=str(bad)), f"{bad}: no certificate can be read: "),
-            (good._replace(client_key=str(bad)), f"{bad}: no key can be read: "),
+            (TlsFiles(router_ca=str(bad)), f"--router-ca {bad}: no certificate can be read: "),
+            (TlsFiles(router_ca="/none"), "--router-ca /none: cannot be read: No such file"),
+            (
+                TlsFiles(client_certificate=str(bad)),
+                f"--client-certificate {bad}: no certificate can be read: ",
+            ),
+            (good._replace(client_key=str(bad)), f"--client-key {bad}: the key cannot be used: "),
+            (
+                good._replace(client_key=None),
+                f"--client-certificate {good.client_certificate}: the key cannot be used: ",
+            ),
+            (good._replace(client_key=other), "keys do not match.; allowed: a PEM file with the "),
         ):
             error = self.assertRaises(TlsUnusable, callback_endpoint, self.reactor, told, files)
             self.assertIn(text, str(error))

@@ -109,7 +109,9 @@ class PortsTests(SynchronousTestCase):
         error = self.assertRaises(CannotListen, self.ports.listen, self.wanted("admin-port", 5002))
         self.assertIn("--admin-port 5002: cannot listen: ", str(error))
         self.assertIn("in use", str(error))
-        self.assertIn("choose another, or 0 for a free one", str(error))
+        self.assertIn(
+            "choose another by --admin-port or LAMBDA_DISPATCH_ADMIN_PORT, or 0", str(error)
+        )
         self.assertEqual(list(self.ports.numbers()), ["port"])
 
     def test_other_failures(self) -> None:

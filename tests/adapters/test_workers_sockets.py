@@ -100,7 +100,8 @@ class OpenTests(SocketsCase):
                 given = {flag.replace("-", "_"): first}
                 error = self.assertRaises(CannotListen, open_sockets, free_ports(**given))
                 self.assertIn(f"--{flag} {number}: cannot listen: ", str(error))
-                self.assertIn("in use; choose another, or 0 for a free one", str(error))
+                self.assertIn(f"in use; choose another by --{flag} or LAMBDA_DISPATCH_", str(error))
+                self.assertIn(", or 0 for a free one", str(error))
             socket.create_server(("127.0.0.1", first)).close()
 
     def test_where_connections_are_not_spread_there_can_be_one_worker_only(self) -> None:

@@ -16,6 +16,7 @@ from lambdadispatch.settings import CONFIG, SETTINGS, Setting, SettingsError, lo
 from lambdadispatch.settings.page import settings_page
 
 VALUED = [setting for setting in (CONFIG, *SETTINGS) if not setting.kind.flag]
+UNKNOWN = "option --prot not recognized; perhaps --port; --help shows all"
 FLAGS = [setting for setting in SETTINGS if setting.kind.flag]
 
 
@@ -165,7 +166,8 @@ def test_all_problems_come_in_one_error() -> None:
 
 
 def test_unknown_flag() -> None:
-    assert refused("--prot", "1") == ["option --prot not recognized"]
+    assert refused("--prot", "1") == [UNKNOWN]
+    assert refused("--zzz", "1") == ["option --zzz not recognized; --help shows all"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_unknown_flag() -> None:
                 "--head-limit: '1' is refused; allowed: a whole number from 1024 to 1048576",
             ],
         ),
-        (["--prot", "1"], ["option --prot not recognized"]),
+        (["--prot", "1"], [UNKNOWN]),
     ],
 )
 def test_under_twistd_problems_go_to_standard_error(
@@ -258,8 +260,7 @@ def test_name_of_the_file_is_checked() -> None:
 def test_page_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
     assert page.read_text(encoding="utf-8") == settings_page(), (
-        "write docs/settings.md anew: python -c 'from lambdadispatch.settings.page import "
-        'settings_page; print(settings_page(), end="")\' > docs/settings.md'
+        "write it anew: python -m lambdadispatch.settings.page > docs/settings.md"
     )
 
 

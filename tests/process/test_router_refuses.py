@@ -52,6 +52,7 @@ def test_a_port_that_is_taken(flag: str, taken: str) -> None:
     [line] = errors_of(*LOCAL, *given)
     assert f"--{flag} {taken}: cannot listen: " in line
     assert "in use" in line
+    assert f"LAMBDA_DISPATCH_{flag.upper().replace('-', '_')}, or 0 for" in line
 
 
 def test_a_value_that_is_not_allowed() -> None:
