@@ -35,7 +35,7 @@ GROUPS = (
 """All cases. Each group has a router of its own, and each way: an instance serves for 15 minutes at
 most, and WebSockets that are open then are told to end."""
 NEVER_IDLE = ("--instance-idle", "900")
-"""While the application is asked past the router, its instance has nothing to do and would leave."""
+"""Asked past the router, the application is used by none of its instances, which could leave."""
 
 Verdicts = dict[str, dict[str, Any]]
 
