@@ -11,6 +11,12 @@ lost connection (RFC 8446 section 6.1). Closing sends close_notify and reads on,
 ``CLOSE_TIME`` seconds, until the peer has closed too: closing TCP with unread bytes (session
 tickets, in TLS 1.3) resets it, and the peer would lose what was sent last. TLS is not closed in
 one direction only.
+
+Memory: OpenSSL's buffers grow to the largest piece that has passed and never shrink. So pieces are
+encrypted ``SEALED`` octets at a time, else every client that took one large answer would cost
+hundreds of KiB for as long as its connection is kept. And once the connection is gone the layer
+lets go of OpenSSL, and of the face, which holds the layer: a ring, this one or one of a protocol,
+keeps what it holds until the garbage collector looks, which counts objects and not their size.
 """
 
 from __future__ import annotations
@@ -33,6 +39,8 @@ log = Logger()
 
 HANDSHAKE_TIME: Final = 30.0
 CLOSE_TIME: Final = 10.0
+SEALED: Final = 65536
+"""The most octets that are encrypted at once: an answer of 64 KiB whole, but for its head."""
 
 
 class TlsTransport(TcpTransport):
@@ -63,17 +71,21 @@ class TlsTransport(TcpTransport):
         self.end(Failure(ConnectionDone()))
 
     def getPeerCertificate(self) -> Any:
-        """Twisted: the peer's certificate as an OpenSSL.crypto.X509, None if it showed none."""
+        """Twisted: the peer's certificate as an OpenSSL.crypto.X509, None if it showed none, or the
+        connection is gone.
+        """
         # Only now: nothing else here needs OpenSSL's second binding.
         from OpenSSL.crypto import FILETYPE_ASN1, load_certificate  # noqa: PLC0415
 
-        encoded = self._stream.get_extra_info("ssl_object").getpeercert(True)
+        agreed = self._stream.get_extra_info("ssl_object")
+        encoded = None if agreed is None else agreed.getpeercert(True)
         return None if encoded is None else load_certificate(FILETYPE_ASN1, encoded)
 
     @property
     def negotiatedProtocol(self) -> bytes | None:
-        """Twisted: what ALPN settled on."""
-        name = self._stream.get_extra_info("ssl_object").selected_alpn_protocol()
+        """Twisted: what ALPN settled on; None if on nothing, or the connection is gone."""
+        agreed = self._stream.get_extra_info("ssl_object")
+        name = None if agreed is None else agreed.selected_alpn_protocol()
         return None if name is None else name.encode("ascii")
 
 
@@ -119,11 +131,13 @@ class TlsLayer(asyncio.Protocol):
         self._arrivals = arrivals
         self._peer: Any = None
         self._loop = loop
-        self._face = face
+        # None once the connection is gone.
+        self._face: FaceTransport | None = face
         self._stream: Any = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._ssl = context.wrap_bio(self._incoming, self._outgoing, name is None, name)
+        # None, too, once it is gone.
+        self._ssl: Any = context.wrap_bio(self._incoming, self._outgoing, name is None, name)
         self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
         self._reading = True
@@ -173,32 +187,47 @@ class TlsLayer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: TCP is gone."""
         self._stop_timer()
-        if self._ready:
-            self._face.connection_lost(self._lost_by or exc)
-        else:
+        if not self._ready:
             self._refuse(exc or ConnectionResetError("the connection was lost"))
+        elif self._face is not None:
+            self._face.connection_lost(self._lost_by or exc)
+        self._let_go()
 
     def pause_writing(self) -> None:
         """asyncio: more is held than the kernel takes."""
-        self._face.pause_writing()
+        if self._face is not None:
+            self._face.pause_writing()
 
     def resume_writing(self) -> None:
         """asyncio: all has been sent."""
-        self._face.resume_writing()
+        if self._face is not None:
+            self._face.resume_writing()
 
     # -- from the face: the part of asyncio.Transport that it uses
 
     def write(self, data: bytes) -> None:
         """Encrypt and send."""
+        if len(data) <= SEALED:
+            self._seal(memoryview(data))
+            self._send()
+            return
+        sealed = []
+        rest = memoryview(data)
+        while rest and self._lost_by is None:
+            self._seal(rest[:SEALED])
+            rest = rest[SEALED:]
+            sealed.append(self._outgoing.read())
+        if self._lost_by is None:
+            self._stream.writelines(sealed)
+
+    def _seal(self, rest: memoryview) -> None:
         try:
-            rest = memoryview(data)
             while rest:
                 # By itself: in an index, mypyc would do it twice.
                 sent = self._ssl.write(rest)
                 rest = rest[sent:]
         except ssl.SSLError as error:
             self._lose(error)
-        self._send()
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         """Encrypt and send; joined, for each piece would be a record of its own."""
@@ -272,7 +301,8 @@ class TlsLayer(asyncio.Protocol):
             self._stop_timer()
             self._ready = True
             self._tell_arrived()
-            self._face.connection_made(self)
+            if self._face is not None:
+                self._face.connection_made(self)
             if self._reading and not self._closing:
                 self._deliver()
 
@@ -289,7 +319,8 @@ class TlsLayer(asyncio.Protocol):
         reason = None if arrivals is None else reason_of(error)
         if reason is not None:
             arrivals.handshake_failed(self._peer, reason)
-        self._face.refused(Failure(SSLError(str(error))))
+        if self._face is not None:
+            self._face.refused(Failure(SSLError(str(error))))
         self._stream.close()
 
     def _tell_arrived(self) -> Any:
@@ -318,14 +349,15 @@ class TlsLayer(asyncio.Protocol):
 
     def _deliver(self) -> None:
         """Decrypt and pass on what has arrived, for as long as the face reads."""
-        while self._reading and not self._closing:
+        face = self._face
+        while face is not None and self._reading and not self._closing:
             data = self._decrypt(PIECE)
             if not data:
                 break
-            self._face.data_received(data)
+            face.data_received(data)
         self._send()
-        if self._peer_ended and self._reading and not self._closing:
-            self._face.eof_received()
+        if face is not None and self._peer_ended and self._reading and not self._closing:
+            face.eof_received()
 
     def _decrypt(self, most: int) -> bytes:
         """Up to ``most`` octets; none if a record is not whole yet, or TLS is at its end."""
@@ -353,6 +385,11 @@ class TlsLayer(asyncio.Protocol):
             pass
 
     # -- ends
+
+    def _let_go(self) -> None:
+        self._closing = True
+        self._face = self._ssl = None
+        self._incoming = self._outgoing = ssl.MemoryBIO()
 
     def _say_goodbye(self) -> None:
         try:

@@ -32,8 +32,10 @@ GROUPS = (
     *(f"12.{number}.*" for number in range(1, 6)),
     *(f"13.{number}.*" for number in range(1, 8)),
 )
-"""All cases. Each group has a router of its own: an instance serves for 15 minutes at most, and
-WebSockets that are open then are told to end."""
+"""All cases. Each group has a router of its own, and each way: an instance serves for 15 minutes at
+most, and WebSockets that are open then are told to end."""
+NEVER_IDLE = ("--instance-idle", "900")
+"""Asked past the router, the application is used by none of its instances, which could leave."""
 
 Verdicts = dict[str, dict[str, Any]]
 
@@ -48,13 +50,12 @@ def install(python2: str) -> None:
     (LIBRARY / "zope" / "__init__.py").touch()
 
 
-def drive(python2: str, site: Site, cases: str, directory: Path) -> dict[str, Verdicts]:
-    """Run the suite; the verdicts of each case, by way and case."""
-    ports = {DIRECT: site.app_port, ROUTED: site.router.port}
-    servers = [{"agent": way, "url": f"ws://127.0.0.1:{port}/echo"} for way, port in ports.items()]
+def drive(python2: str, site: Site, cases: str, way: str, directory: Path) -> Verdicts:
+    """Run the suite one way; the verdict of each case."""
+    port = site.app_port if way == DIRECT else site.router.port
     spec = {
         "outdir": str(directory / "reports"),
-        "servers": servers,
+        "servers": [{"agent": way, "url": f"ws://127.0.0.1:{port}/echo"}],
         "cases": [cases],
         "exclude-cases": [],
         "exclude-agent-cases": {},
@@ -68,7 +69,7 @@ def drive(python2: str, site: Site, cases: str, directory: Path) -> dict[str, Ve
         check=True,
     )
     found: dict[str, Verdicts] = json.loads((directory / "reports" / "index.json").read_text())
-    return found
+    return found[way]
 
 
 def counts(verdicts: Verdicts) -> str:
@@ -100,10 +101,11 @@ def main() -> int:
     install(chosen.python2)
     ways: dict[str, Verdicts] = {DIRECT: {}, ROUTED: {}}
     for cases in chosen.cases:
-        with running() as site, TemporaryDirectory() as directory:
-            found = drive(chosen.python2, site, cases, Path(directory))
-        for way, verdicts in found.items():
-            ways[way] |= verdicts
+        found: dict[str, Verdicts] = {}
+        for way in ways:
+            with running(*NEVER_IDLE) as site, TemporaryDirectory() as directory:
+                found[way] = drive(chosen.python2, site, cases, way, Path(directory))
+            ways[way] |= found[way]
         print(f"{cases} {counts(found[ROUTED])}: {differences(found) or 'the same'}", flush=True)
     for way, verdicts in ways.items():
         print(f"{way}: {len(verdicts)} cases: {counts(verdicts)}")

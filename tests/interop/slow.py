@@ -8,6 +8,7 @@ to be what it was after the first.
 Slow bodies and slow readers hold slots of instances, because their requests run. So either there
 are slots for all of them, or ``--connections-per-address-limit`` keeps them out: with ``--limit``
 the attacker, who has one address, is held to so many connections. The good client has another.
+With ``--https`` both come over TLS.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ import argparse
 import http.client
 import re
 import shutil
+import ssl
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.interop.certificate import make_files
 from tests.process.router import RunningRouter, serving, until
 
 PROGRAM = "slowhttptest"
@@ -84,13 +89,20 @@ class Round:
 class GoodClient(threading.Thread):
     """Asks again and again until it is told to stop."""
 
-    def __init__(self, port: int, path: str = "/ping", address: str = "127.0.0.2") -> None:
+    def __init__(
+        self,
+        port: int,
+        path: str = "/ping",
+        address: str = "127.0.0.2",
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(daemon=True)
         self.results: Counter[str] = Counter()
         self.longest = 0.0
         self._port = port
         self._path = path
         self._address = address
+        self._context = context
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -100,9 +112,7 @@ class GoodClient(threading.Thread):
             self.longest = max(self.longest, time.monotonic() - began)
 
     def _ask(self) -> str:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self._port, timeout=PATIENCE, source_address=(self._address, 0)
-        )
+        connection = self._connection()
         try:
             connection.request("GET", self._path)
             response = connection.getresponse()
@@ -112,6 +122,20 @@ class GoodClient(threading.Thread):
         finally:
             connection.close()
         return str(response.status)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        source = (self._address, 0)
+        if self._context is None:
+            return http.client.HTTPConnection(
+                "127.0.0.1", self._port, timeout=PATIENCE, source_address=source
+            )
+        return http.client.HTTPSConnection(
+            "127.0.0.1",
+            self._port,
+            timeout=PATIENCE,
+            source_address=source,
+            context=self._context,
+        )
 
     def stop(self) -> None:
         """Let it finish what it has asked."""
@@ -154,14 +178,32 @@ def ends(state: Any) -> Counter[str]:
     return sum((Counter(since[name]) for name in names), Counter())
 
 
-def attack(router: RunningRouter, mode: Mode, number: int, connections: int, seconds: int) -> Round:
+@dataclass(frozen=True)
+class Target:
+    """A router and how it is asked: ``trusted`` holds its certificate, None for clear text."""
+
+    router: RunningRouter
+    trusted: ssl.SSLContext | None = None
+
+    @property
+    def port(self) -> int:
+        return self.router.port if self.trusted is None else self.router.ports["tls-port"]
+
+    @property
+    def base(self) -> str:
+        return f"{'http' if self.trusted is None else 'https'}://127.0.0.1:{self.port}"
+
+
+def attack(target: Target, mode: Mode, number: int, connections: int, seconds: int) -> Round:
     """One round of one mode, until its connections are gone."""
+    router = target.router
     counted = ends(router.state())
     before = resident(router.process.pid)
-    good, watch = GoodClient(router.port), Watch(router.process.pid)
+    good = GoodClient(target.port, context=target.trusted)
+    watch = Watch(router.process.pid)
     good.start()
     watch.start()
-    printed = slowhttptest(router.port, mode, connections, seconds)
+    printed = slowhttptest(target.base, mode, connections, seconds)
     good.stop()
     watch.stop()
     until(lambda: router.pool()["running"] == 0, "no request of the attacker is left", GONE)
@@ -181,13 +223,13 @@ def attack(router: RunningRouter, mode: Mode, number: int, connections: int, sec
     )
 
 
-def slowhttptest(port: int, mode: Mode, connections: int, seconds: int) -> str:
+def slowhttptest(base: str, mode: Mode, connections: int, seconds: int) -> str:
     """Run it to its end; what it printed, without colours."""
     command = [
         PROGRAM,
         *mode.options,
         *("-c", str(connections), "-r", str(max(connections // 4, 1)), "-l", str(seconds)),
-        *("-p", str(int(PATIENCE)), "-u", f"http://127.0.0.1:{port}{mode.path}", "-v", "1"),
+        *("-p", str(int(PATIENCE)), "-u", f"{base}{mode.path}", "-v", "1"),
     ]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 60, check=False
@@ -220,24 +262,38 @@ def table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def attacked(*options: str, https: bool = False) -> Iterator[Target]:
+    """A router to attack, in clear text or over TLS."""
+    if not https:
+        with serving(*options) as router:
+            yield Target(router)
+        return
+    with TemporaryDirectory() as directory:
+        files = make_files(Path(directory))
+        with serving(*options, *files.options) as router:
+            yield Target(router, ssl.create_default_context(cafile=files.pair))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.interop.slow", description=__doc__)
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=45, help="how long each round lasts")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit", type=int, help="connections per address")
+    parser.add_argument("--https", action="store_true", help="attack over TLS")
     parser.add_argument("--mode", choices=[mode.options[0] for mode in MODES], action="append")
     chosen = parser.parse_args()
     if shutil.which(PROGRAM) is None:
         parser.error(f"{PROGRAM} is not installed (a system package of Debian)")
     limit = ("--connections-per-address-limit", str(chosen.limit)) if chosen.limit else ()
     rounds: list[Round] = []
-    with serving(*OPTIONS, *limit) as router:
+    with attacked(*OPTIONS, *limit, https=chosen.https) as target:
         for mode in MODES:
             if chosen.mode and mode.options[0] not in chosen.mode:
                 continue
             for number in range(chosen.rounds):
-                done = attack(router, mode, number + 1, chosen.connections, chosen.seconds)
+                done = attack(target, mode, number + 1, chosen.connections, chosen.seconds)
                 rounds.append(done)
                 print(table([done]), flush=True)
     print(table(rounds))

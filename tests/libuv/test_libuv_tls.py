@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet import reactor
@@ -32,7 +35,7 @@ from zope.interface import implementer
 from lambda_side.endpoint import callback_endpoint
 from lambdadispatch.endpoints import ReactorEndpoints
 from lambdadispatch.transports.endpoints import LibuvClientEndpoint, LibuvServerEndpoint
-from lambdadispatch.transports.tls import CLOSE_TIME
+from lambdadispatch.transports.tls import CLOSE_TIME, SEALED, TlsLayer
 from lambdadispatch.wire.control import CERTIFICATE_NAME
 from lambdadispatch.wire.payload import Callback
 from tests.libuv.case import LibuvCase, client_context, pair, server_context
@@ -221,6 +224,86 @@ class EndTests(TlsCase):
 
     def _twisted_client(self) -> IStreamClientEndpoint:
         return wrapped(self.number, TCP4ClientEndpoint(reactor, ADDRESS, self.number))
+
+
+RECORD = 16384
+OVERHEAD = 64
+"""Octets that a record of TLS may be longer than what is in it, and those that are in it at most
+(RFC 8446 section 5.2).
+"""
+
+
+class NotingStream:
+    """A stream that passes everything on and notes the length of what it is to send."""
+
+    def __init__(self, stream: Any) -> None:
+        self.lengths: list[int] = []
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, data: bytes) -> None:
+        self.writelines([data])
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        pieces = list(pieces)
+        self.lengths += map(len, pieces)
+        self._stream.writelines(pieces)
+
+
+def layers() -> int:
+    return sum(isinstance(each, TlsLayer) for each in gc.get_objects())
+
+
+class MemoryTests(TlsCase):
+    @case
+    def test_pieces_are_encrypted_a_bounded_part_at_a_time(self) -> Steps:
+        """OpenSSL's buffer never shrinks again."""
+        sent = b""
+        yield self.connected()
+        layer = self.server.transport._stream
+        layer._stream = noting = NotingStream(layer._stream)
+        for size in (1, SEALED, SEALED + 1, 5 * SEALED + 7):
+            sent += pattern(size)
+            noting.lengths.clear()
+            self.server.transport.write(pattern(size))
+            yield self.until(lambda: len(self.client.received) == len(sent))  # noqa: B023
+            self.assertEqual(len(noting.lengths), -(-size // SEALED))
+            self.assertLessEqual(max(noting.lengths), SEALED + OVERHEAD * (SEALED // RECORD + 1))
+        self.assertEqual(bytes(self.client.received), sent)
+
+    @case
+    def test_of_a_connection_that_is_gone_nothing_is_left_to_the_garbage_collector(self) -> Steps:
+        gc.collect()
+        gc.disable()
+        self.endings.append(gc.enable)
+        before = layers()
+        for end in ("loseConnection", "abortConnection"):
+            yield self.connected()
+            self.server.transport.write(pattern(3 * SEALED))
+            yield self.until(lambda: len(self.client.received) == 3 * SEALED)
+            self.assertEqual(layers(), before + 2)
+            getattr(self.client.transport, end)()
+            yield self.until(self.both_lost)
+            yield self.settled()
+            self.server.transport = self.client.transport = None
+            self.assertEqual(layers(), before)
+
+    @case
+    def test_who_keeps_a_transport_keeps_nothing_of_openssl(self) -> Steps:
+        """A protocol in a ring does, until the garbage collector looks."""
+        yield self.connected()
+        kept = [self.server.transport, self.client.transport]
+        held = [weakref.ref(each._stream._ssl) for each in kept]
+        self.assertEqual(kept[0].negotiatedProtocol, b"http/1.1")
+        self.client.transport.loseConnection()
+        yield self.until(self.both_lost)
+        yield self.settled()
+        self.assertEqual([each() for each in held], [None, None])
+        self.assertEqual([each.negotiatedProtocol for each in kept], [None, None])
+        self.assertEqual([each.getPeerCertificate() for each in kept], [None, None])
+        self.assertEqual([each.getPeer().host for each in kept], [ADDRESS, ADDRESS])
 
 
 class OppositeTwistedCase(LibuvCase):
