@@ -82,6 +82,7 @@ class ArrivalsCase(TestCase):
             lambda exchange, error: None,
             make_forwarding(settings, lambda bits: 0, lambda: BEGINNING),
             self.counts,
+            self.reactor.callLater,
         )
 
     async def listen(self, factory: IProtocolFactory, seconds: float) -> None:
