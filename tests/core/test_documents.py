@@ -28,7 +28,15 @@ NO_FILES = {
 }
 FLAGS_OF_OTHERS = {
     *("--uid", "--pidfile"),  # twistd
-    *("--limit", "--low", "--native", "--python2", "--seconds", "--rows"),  # tests and bench
+    *(
+        "--https",
+        "--limit",
+        "--low",
+        "--native",
+        "--python2",
+        "--seconds",
+        "--rows",
+    ),  # tests and bench
 }
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
